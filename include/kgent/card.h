@@ -1,0 +1,159 @@
+/**
+ * @file
+ * Event cards: what a person knows of an event of the kernel, as data (data/events/\*.yaml; the format is documented,
+ * with examples, in docs/cards.md).
+ *
+ * A card says how people name the event, where it can be observed (in order of preference), what holds there, and which
+ * fields it has, with their meaning and unit. The understanding of sentences and the composing of programs are driven
+ * by cards alone: a new event needs no C.
+ */
+#pragma once
+
+#include <kgent/error.h>
+#include <kgent/profile.h>
+
+/** What a field's value means to a person. The one list of units: names are those used in cards. */
+enum kg_unit {
+	KG_UNIT_NONE,    /**< "number": a plain number */
+	KG_UNIT_BYTES,   /**< "bytes" */
+	KG_UNIT_PAGES,   /**< "pages" of the machine's page size */
+	KG_UNIT_SECTORS, /**< "sectors" of 512 bytes */
+	KG_UNIT_NS,      /**< "ns": a span of time in nanoseconds */
+	KG_UNIT_US,      /**< "us" */
+	KG_UNIT_MS,      /**< "ms" */
+	KG_UNIT_PORT,    /**< "port": a port, the expression is already in host byte order */
+	KG_UNIT_IP,      /**< "ip": the expression is an ntop() */
+	KG_UNIT_STRING,  /**< "string": the expression is a string (str(), a char array, comm, ...) */
+	KG_UNIT_PATH,    /**< "path": a string that names a file */
+	KG_UNIT_ERRNO,   /**< "errno": a positive error number */
+	KG_UNIT_SYSCALL, /**< "syscall": a system call number */
+	KG_UNIT_SIGNAL,  /**< "signal": a signal number */
+	KG_UNIT_PID,     /**< "pid": a process (thread group) id */
+	KG_UNIT_TID,     /**< "tid": a thread id (what the kernel itself calls pid) */
+	KG_UNIT_UID,     /**< "uid" */
+	KG_UNIT_GID,     /**< "gid" */
+	KG_UNIT_CPU,     /**< "cpu" */
+	KG_UNIT_DEV,     /**< "dev": a dev_t as the kernel keeps it (major << 20 | minor) */
+	KG_UNIT_STACK,   /**< "stack": kstack or ustack */
+	KG_UNIT_SYMBOL,  /**< "symbol": ksym() or usym() of a code address */
+	KG_UNIT_FLAGS,   /**< "flags": shown in hexadecimal */
+	KG_UNIT_ADDRESS, /**< "address": a pointer; shown only when asked for by name */
+	KG_UNIT_CGROUP,  /**< "cgroup": a cgroup id */
+	KG_UNIT_BOOL,    /**< "bool" */
+	KG_UNIT_HZ,      /**< "khz": a frequency in kHz */
+	KG_UNIT_PERCENT, /**< "percent" */
+	KG_UNITS
+};
+const char *kg_unit_name(enum kg_unit unit);
+/** KG_UNITS when there is none of that name. */
+enum kg_unit kg_unit_parse(const char *name);
+gboolean kg_unit_is_number(enum kg_unit unit); /**< can it be summed, averaged, put in a histogram, compared by size? */
+gboolean kg_unit_is_text(enum kg_unit unit);   /**< string or path */
+
+/** One name for one value of a field: {1, "ESTABLISHED"}. */
+struct kg_value_name {
+	int64_t value;
+	char *name;   /**< as shown: "SYN_SENT" */
+	GPtrArray *says; /**< char *: how people say it; may be empty */
+};
+
+/** A field of an event, apart from where it is read. */
+struct kg_card_field {
+	char *name;       /**< "dport"; letters, digits, _; names the column, in capitals */
+	enum kg_unit unit;
+	GPtrArray *says;  /**< char *: "destination port", "remote port", ... */
+	char *about;      /**< one line, or NULL */
+	GPtrArray *values;/**< struct kg_value_name *; may be empty */
+	gboolean is_measure; /**< the field that sums and histograms mean when the sentence names none ("bytes" of a read) */
+	gboolean is_shown;   /**< shown when the sentence says "print" and names no field */
+};
+
+/** One way to compute a field; [when] tells the cases apart (IPv4, IPv6). */
+struct kg_card_case {
+	char *when; /**< bpftrace expression, or NULL: always */
+	char *expr; /**< bpftrace expression */
+};
+
+/** How a field is read at a site. */
+struct kg_card_expr {
+	char *field;      /**< name of a kg_card_field of the same card */
+	GPtrArray *cases; /**< struct kg_card_case *, at least one; disjoint, in order */
+	char *valid;      /**< bpftrace expression: the value means something only where it holds; or NULL */
+};
+
+/** A name for a value used in the expressions of a site: `$sk = (struct sock *)arg0`. */
+struct kg_card_let {
+	char *name; /**< without the $ */
+	char *expr;
+};
+
+/** A set of attach points at which the same expressions hold. */
+struct kg_card_site {
+	GPtrArray *at;     /**< char *: full attach points "tracepoint:syscalls:sys_enter_open"; after resolution against a
+				profile only those that exist */
+	GPtrArray *optional; /**< char *: members of at that may be missing */
+	GPtrArray *lets;   /**< struct kg_card_let *, in order */
+	char *when;        /**< bpftrace expression that must hold for the event to have happened; or NULL */
+	char *key;         /**< of a span: the expression that links begin and end here; NULL for single sites */
+	GPtrArray *exprs;  /**< struct kg_card_expr * */
+};
+
+/** One way to observe the event: at one site, or from the one where it begins to the one where it ends. */
+struct kg_card_way {
+	struct kg_card_site *begin; /**< NULL where the event is a point in time */
+	struct kg_card_site *site;  /**< the event, or its end */
+	gboolean is_same_task;      /**< begin and end run in the same thread, so that pid, comm, ... are the same at both */
+	char *binary;               /**< for user probes: the file that was found; NULL otherwise. Set by resolution */
+	GPtrArray *binaries;        /**< char *: candidates, in order; at's "$binary" stands for the one that exists */
+	char *note;                 /**< what this way misses or costs, for the user; or NULL */
+};
+
+/** In whose context the event runs: is the current task the one that caused it? */
+enum kg_card_context {
+	KG_CONTEXT_TASK, /**< yes: pid, tid, comm, uid, stacks are the causing thread's */
+	KG_CONTEXT_NONE, /**< no (interrupt, softirq, completion): the card's own fields only */
+};
+
+enum kg_card_heat { KG_HEAT_LOW, KG_HEAT_MEDIUM, KG_HEAT_HIGH };
+
+struct kg_card {
+	char *name;      /**< "tcp-connect" */
+	char *title;     /**< "TCP connection attempt" */
+	char *plural;    /**< "TCP connection attempts" */
+	char *about;     /**< one line */
+	char *area;      /**< "network", "memory", ... */
+	GPtrArray *says; /**< char *: how people name the event; words match by stem, order kept */
+	enum kg_card_context context;
+	enum kg_card_heat heat; /**< how often it happens on a busy machine: above 10,000 a second is high, below 100 low */
+	gboolean is_sample;     /**< the event is a sample taken by a timer, not a thing that happened */
+	char *duration;         /**< name of the field that is its duration where one way gives it directly, or NULL */
+	GPtrArray *fields; /**< struct kg_card_field * */
+	GPtrArray *ways;   /**< struct kg_card_way *, in order of preference */
+	char *file;        /**< where it was read from */
+};
+
+struct kg_cards;
+/**
+ * Read all cards of the directories (a later one's card of the same name replaces an earlier one's).
+ * @param dirs NULL-terminated
+ * @return 0, or -KG_E_PARSE with file and line
+ */
+int kg_cards_open(const char *const *dirs, struct kg_cards **ret, struct kg_error *err);
+struct kg_cards *kg_cards_free(struct kg_cards *cards);
+guint kg_cards_n(const struct kg_cards *cards);
+const struct kg_card *kg_cards_at(const struct kg_cards *cards, guint i);
+const struct kg_card *kg_cards_find(const struct kg_cards *cards, const char *name);
+const struct kg_card_field *kg_card_field(const struct kg_card *card, const char *name);
+/** The field's expression at a site, or NULL where it can't be read there. */
+const struct kg_card_expr *kg_card_site_expr(const struct kg_card_site *site, const char *field);
+
+struct kg_card *kg_card_free(struct kg_card *card);
+struct kg_card_way *kg_card_way_free(struct kg_card_way *way);
+/**
+ * A copy of the first of the card's ways, from the [from]th on, all of whose attach points exist and can be used in the profile, with
+ * its optional attach points that do not exist left out and $binary replaced.
+ * @param ret_index which one it was; may be NULL
+ * @return 0; -KG_E_NOTFOUND: none, the message says for each way why not
+ */
+int kg_card_resolve(const struct kg_card *card, struct kg_profile *p, guint from, struct kg_card_way **ret,
+		    guint *ret_index, struct kg_error *err);
