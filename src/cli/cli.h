@@ -1,0 +1,36 @@
+/* What the commands share. Only this folder prints. */
+#pragma once
+
+#include <kgent/error.h>
+
+/* Exit codes: the one list, documented in the manual page. */
+enum kg_exit {
+	KG_EXIT_OK = 0,          /* ran, written, or every check passed */
+	KG_EXIT_USAGE = 2,       /* the command line makes no sense */
+	KG_EXIT_REFUSED = 3,     /* kgent does not know how to do this (without a model) */
+	KG_EXIT_NOT_VERIFIED = 4,/* no program passed the checks */
+	KG_EXIT_POLICY = 5,      /* the program does something that was not allowed */
+	KG_EXIT_ENVIRONMENT = 6, /* a tool, a privilege or a kernel feature is missing */
+};
+
+/* How to speak: found out once by main(). */
+struct kg_cli {
+	gboolean color_out; /* standard output takes colours: a terminal, and NO_COLOR is not set */
+	gboolean color_err;
+	gboolean quiet;
+	gboolean json;
+};
+
+/* A command: its own arguments, argv[0] being its name; returns a kg_exit. */
+typedef int kg_command_fn(const struct kg_cli *cli, int argc, char **argv);
+
+kg_command_fn kg_cmd_ask;     /* kgent "PROMPT" */
+kg_command_fn kg_cmd_check;   /* kgent check FILE.bt */
+kg_command_fn kg_cmd_explain; /* kgent explain FILE.bt */
+kg_command_fn kg_cmd_probes;  /* kgent probes WORDS|ATTACH-POINT */
+kg_command_fn kg_cmd_doctor;  /* kgent doctor */
+
+/* Say on standard error what went wrong and what to do about it: "kgent: MESSAGE" and the hint below it. */
+void kg_cli_error(const struct kg_cli *cli, const struct kg_error *err);
+/* The exit code that fits an error. */
+int kg_cli_exit(const struct kg_error *err);
