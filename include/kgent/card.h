@@ -79,6 +79,10 @@ struct kg_card_expr {
 	char *field;      /**< name of a kg_card_field of the same card */
 	GPtrArray *cases; /**< struct kg_card_case *, at least one; disjoint, in order */
 	char *valid;      /**< bpftrace expression: the value means something only where it holds; or NULL */
+	gboolean is_late; /**< at a site where a span begins, with one case that is `str(POINTER)`: the thread still has that memory
+			     when the span ends, and by then it is surely in memory (at the beginning it may not be, and
+			     str() is empty then). A program that shows the value at the end does better to keep POINTER at
+			     the beginning and to call str() on it at the end. */
 };
 
 /** A name for a value used in the expressions of a site: `$sk = (struct sock *)arg0`. */
@@ -98,20 +102,32 @@ struct kg_card_site {
 	GPtrArray *exprs;  /**< struct kg_card_expr * */
 };
 
-/** One way to observe the event: at one site, or from the one where it begins to the one where it ends. */
-struct kg_card_way {
-	struct kg_card_site *begin; /**< NULL where the event is a point in time */
-	struct kg_card_site *site;  /**< the event, or its end */
-	gboolean is_same_task;      /**< begin and end run in the same thread, so that pid, comm, ... are the same at both */
-	char *binary;               /**< for user probes: the file that was found; NULL otherwise. Set by resolution */
-	GPtrArray *binaries;        /**< char *: candidates, in order; at's "$binary" stands for the one that exists */
-	char *note;                 /**< what this way misses or costs, for the user; or NULL */
-};
-
 /** In whose context the event runs: is the current task the one that caused it? */
 enum kg_card_context {
 	KG_CONTEXT_TASK, /**< yes: pid, tid, comm, uid, stacks are the causing thread's */
 	KG_CONTEXT_NONE, /**< no (interrupt, softirq, completion): the card's own fields only */
+};
+
+/**
+ * One way to observe the event.
+ *
+ * A point in time: [begins] is empty, and the event is every visit of any of [sites] where the site's `when` holds.
+ *
+ * A span: the event begins at a visit of any of [begins] and ends at the next visit of any of [sites] with the same key. All
+ * of [begins] keep what they know under the value of their `key` in **one** map (the latest beginning of a key counts);
+ * each of [sites] looks its own `key` up there, shows nothing where there is none, and deletes it. A begin's `when` must hold for
+ * it to be kept, a site's `when` for the end to be counted (the kept entry is deleted either way). Several sites serve two
+ * purposes: attach points at which the same field is read differently (openat's `filename`, creat's `pathname`), and
+ * events that can begin or end in several ways (a thread becomes runnable when it is woken, and when it is preempted).
+ */
+struct kg_card_way {
+	GPtrArray *begins;          /**< struct kg_card_site *; empty where the event is a point in time. Each has a key */
+	GPtrArray *sites;           /**< struct kg_card_site *, at least one: the event, or its end. In a span each has a key */
+	enum kg_card_context context; /**< the card's, unless this way differs. In a span: that of its end */
+	gboolean is_same_task;      /**< begin and end run in the same thread, so that pid, comm, ... are the same at both */
+	char *binary;               /**< for user probes: the file that was found; NULL otherwise. Set by resolution */
+	GPtrArray *binaries;        /**< char *: candidates (glob patterns), in order; at's "$binary" stands for the one that exists */
+	char *note;                 /**< what this way misses or costs, for the user; or NULL */
 };
 
 enum kg_card_heat { KG_HEAT_LOW, KG_HEAT_MEDIUM, KG_HEAT_HIGH };
@@ -123,7 +139,7 @@ struct kg_card {
 	char *about;     /**< one line */
 	char *area;      /**< "network", "memory", ... */
 	GPtrArray *says; /**< char *: how people name the event; words match by stem, order kept */
-	enum kg_card_context context;
+	enum kg_card_context context; /**< of its ways, unless one says otherwise: ask the way */
 	enum kg_card_heat heat; /**< how often it happens on a busy machine: above 10,000 a second is high, below 100 low */
 	gboolean is_sample;     /**< the event is a sample taken by a timer, not a thing that happened */
 	char *duration;         /**< name of the field that is its duration where one way gives it directly, or NULL */
@@ -146,12 +162,21 @@ const struct kg_card *kg_cards_find(const struct kg_cards *cards, const char *na
 const struct kg_card_field *kg_card_field(const struct kg_card *card, const char *name);
 /** The field's expression at a site, or NULL where it can't be read there. */
 const struct kg_card_expr *kg_card_site_expr(const struct kg_card_site *site, const char *field);
+/** Where a way can read a field. */
+enum kg_card_where {
+	KG_WHERE_NOWHERE, /**< not at all, or at some of the sites only: it can't be asked for in this way */
+	KG_WHERE_BEGIN,   /**< where the span begins, at each of `begins`: keep it for the end */
+	KG_WHERE_END,     /**< at each of `sites` (this one where both could) */
+};
+/** Fields of kg_card_site_expr() only: what every program knows (pid, comm, cpu ...) is not meant. */
+enum kg_card_where kg_card_way_where(const struct kg_card_way *way, const char *field);
 
 struct kg_card *kg_card_free(struct kg_card *card);
 struct kg_card_way *kg_card_way_free(struct kg_card_way *way);
 /**
- * A copy of the first of the card's ways, from the [from]th on, all of whose attach points exist and can be used in the profile, with
- * its optional attach points that do not exist left out and $binary replaced.
+ * A copy of the first of the card's ways, from the [from]th on, that the profile's kernel has: all attach points exist and can be
+ * used, and every `args->FIELD` that an expression reads at a tracepoint is one of its fields. Optional attach points that
+ * do not exist are left out (a site that loses all of them, too), $binary is replaced.
  * @param ret_index which one it was; may be NULL
  * @return 0; -KG_E_NOTFOUND: none, the message says for each way why not
  */
