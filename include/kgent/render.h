@@ -9,32 +9,10 @@
 #include <kgent/card.h>
 #include <kgent/run.h>
 
-/** A column of a table, as the caller knows it. Strings are borrowed and must outlive the renderer. */
-struct kg_run_column {
-	const char *title;      /**< "process", "LATENCY"; NULL: a generic one ("key", "value") */
-	enum kg_unit unit;      /**< how values are written; KG_UNIT_NONE: as they are */
-	const GPtrArray *names; /**< struct kg_value_name *: names for values; may be NULL */
-	gboolean is_text;       /**< the value is a text for bpftrace (comm, str(), ntop(), stacks ...), not an integer */
-};
-
-/** How one map is shown. */
-struct kg_run_columns {
-	const char *map;        /**< "@x"; NULL: the columns of print rows (see kg_render_opts.print) */
-	const char *title;      /**< above the table; NULL: none */
-	guint n_keys;
-	const struct kg_run_column *keys; /**< n_keys of them; may be NULL when n_keys is 0 */
-	struct kg_run_column value;       /**< of a histogram: its buckets' unit; title of a count is "count" if NULL */
-	guint top;              /**< at most so many rows, those of the largest values; 0: all */
-	gboolean is_smallest_first;
-	gboolean is_hidden;     /**< working storage of the program: not shown */
-};
-
 /** All zero is a good default. Pointers are borrowed for the life of the renderer. */
 struct kg_render_opts {
-	const struct kg_run_columns *columns; /**< what is known of the maps; others get generic titles, keys whole */
-	guint n_columns;
-	const struct kg_run_columns *print;   /**< when not NULL: printf lines hold keys[] separated by tabs; they are shown as an aligned table
-						   with its header first, each value by its unit. A line with another number of fields is shown as it is */
+	const GPtrArray *columns; /**< struct kg_run_columns *: what is known of the maps; others get generic titles and keep their keys
+				       whole. NULL: nothing is known */
 	gboolean color;
 	int width;              /**< of the terminal in columns; 0: no limit */
 	gboolean json;          /**< JSON Lines instead of text */

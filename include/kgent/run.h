@@ -9,6 +9,7 @@
 #pragma once
 
 #include <kgent/bpftrace_tool.h>
+#include <kgent/card.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -161,3 +162,29 @@ int kg_run(const char *program, const struct kg_run_opts *opts, kg_run_event_fn 
 	   struct kg_error *err);
 void kg_run_result_clear(struct kg_run_result *res);
 const char *kg_run_end_name(enum kg_run_end end); /**< "ended", "time up", "stopped", "failed" */
+
+/** A column of a table, as whoever wrote the program knows it. */
+struct kg_run_column {
+	char *title;            /**< "process", "latency"; NULL: a generic one ("key", "value"); owned */
+	enum kg_unit unit;      /**< how values are written; KG_UNIT_NONE: as they are */
+	const GPtrArray *names; /**< struct kg_value_name *: names for values; borrowed (from a card); may be NULL */
+	gboolean is_text;       /**< for bpftrace the value is a text (comm, str(), ntop(), a stack), not an integer */
+};
+
+/** How one map, or the printed lines, of a program are shown. Made by kg_run_columns_new(). */
+struct kg_run_columns {
+	char *map;              /**< "@x"; NULL: of printed lines; owned */
+	char *title;            /**< above the table; NULL: none; owned */
+	guint n_keys;
+	struct kg_run_column *keys; /**< n_keys of them, zero at first; of printed lines: the fields */
+	struct kg_run_column value; /**< of a histogram: its buckets' unit and name; not used for printed lines */
+	guint top;              /**< at most so many rows, those of the largest values; 0: all */
+	gboolean is_smallest_first;
+	gboolean is_hidden;     /**< working storage of the program: not shown */
+};
+/**
+ * @param map "@x", or NULL: each printf() prints one line that holds n_keys fields separated by tabs ("%d\t%s\n"). Then they are shown as a
+ *            table with its header first, each field by its unit; a line with another number of fields is shown as it is
+ */
+struct kg_run_columns *kg_run_columns_new(const char *map, guint n_keys);
+struct kg_run_columns *kg_run_columns_free(struct kg_run_columns *columns);
