@@ -98,8 +98,8 @@ struct kg_card_site {
 	GPtrArray *optional; /**< char *: members of at that may be missing */
 	GPtrArray *lets;   /**< struct kg_card_let *, in order */
 	char *when;        /**< bpftrace expression that must hold for the event to have happened; or NULL */
-	char *ok;          /**< bpftrace expression: the operation succeeded, known here (in a span, at its end); NULL: it can't
-				fail, or it can't be told */
+	char *ok;          /**< bpftrace expression: the operation succeeded, known here (in a span, at its end): what a filter
+				`error == 0` means; NULL: it can't fail, or it can't be told */
 	char *key;         /**< of a span: the expression that links begin and end here; NULL for single sites */
 	GPtrArray *exprs;  /**< struct kg_card_expr * */
 };
@@ -141,9 +141,6 @@ struct kg_card {
 	char *about;     /**< one line */
 	char *area;      /**< "network", "memory", ... */
 	GPtrArray *says; /**< char *: how people name the event; words match by stem, order kept */
-	GPtrArray *says_done; /**< char *: names that speak only of those that succeeded ("deleted file": a failed unlink deletes
-				nothing). An event named so is one whose site's `ok` holds, unless the sentence itself asks
-				for failures or attempts. Not members of says; may be empty */
 	enum kg_card_context context; /**< of its ways, unless one says otherwise: ask the way */
 	enum kg_card_heat heat; /**< how often it happens on a busy machine: above 10,000 a second is high, below 100 low */
 	gboolean is_sample;     /**< the event is a sample taken by a timer, not a thing that happened */
