@@ -1,0 +1,78 @@
+/**
+ * @file
+ * A child process that cannot get away: it dies with kgent, its output is bounded, its time is limited.
+ *
+ * What all children have: standard input is /dev/null, a process group of its own, no core dump, SIGKILL when kgent dies
+ * (PR_SET_PDEATHSIG), default signal dispositions, no descriptors but the ones named here.
+ */
+#pragma once
+
+#include <kgent/bpftrace_tool.h>
+#include <sys/types.h>
+
+struct kg_child_opts {
+	const char *const *argv; /**< NULL-terminated; argv[0] is the path that is executed */
+	const char *const *env;  /**< NULL-terminated, all of it */
+	const int *fds;          /**< the child gets these as descriptors 3, 4, ... */
+	guint n_fds;
+	gboolean user_namespace; /**< as "root" of a user namespace of its own, without any privilege on the system */
+	/** Runs in the child just before exec, to set up filters. Returns 0 or an errno value. May be NULL. It must do without memory allocation
+	    and locks where kgent has threads. */
+	int (*prepare)(void *user);
+	void *user;
+};
+
+/** A running child. Initialise with KG_CHILD_INIT; end with kg_child_end(). */
+struct kg_child {
+	pid_t pid; /**< 0 when there is none */
+	int out;   /**< its standard output, non-blocking; -1 when closed */
+	int err;   /**< its standard error, non-blocking; -1 when closed */
+	gboolean is_reaped;
+	int wstatus; /**< as of waitpid(2), once it is reaped */
+};
+#define KG_CHILD_INIT { .pid = 0, .out = -1, .err = -1 }
+
+/** Which step failed before the child's program could start. */
+enum kg_child_step { KG_CHILD_STARTED, KG_CHILD_NO_NAMESPACE, KG_CHILD_NO_PREPARE, KG_CHILD_NO_EXEC, KG_CHILD_NO_SETUP };
+
+/**
+ * Start a child; returns when its program has been executed or could not be.
+ * @param ret_step which step failed, when that matters to the caller; may be NULL
+ * @return 0; -KG_E_TOOL: it could not be executed; -KG_E_UNSUPPORTED: no user namespace, or prepare() failed; -KG_E_IO
+ */
+int kg_child_start(const struct kg_child_opts *opts, struct kg_child *ret, enum kg_child_step *ret_step, struct kg_error *err);
+/** Has it ended? Waits for at most [timeout_ms] (0: only looks). Then is_reaped and wstatus are set. */
+gboolean kg_child_wait(struct kg_child *c, int timeout_ms);
+/** Kill it and its process group if it still runs, reap it, close its pipes. Any number of times; takes one that was never started. */
+void kg_child_end(struct kg_child *c);
+
+/** How kg_child_collect() came to its end. */
+enum kg_child_end { KG_CHILD_EXITED, KG_CHILD_TIMED_OUT, KG_CHILD_TOO_MUCH };
+/**
+ * Read all of its output until it ends. Output beyond [max] bytes each: standard error is cut, standard output ends the child.
+ * The child is over in any case.
+ */
+enum kg_child_end kg_child_collect(struct kg_child *c, int timeout_ms, gsize max, GString *out, GString *err_text);
+/** Append what can be read from *fd now, at most [max] bytes in the buffer (the rest is thrown away); closes it and sets -1 at its end. */
+void kg_child_drain(int *fd, gsize max, GString *buf);
+
+/** A memory file with this content, sealed against change, close-on-exec; or -1 with errno. */
+int kg_child_memfd(const char *name, const void *data, gsize len);
+
+/** How bpftrace is to be called. */
+struct kg_bpftrace_call {
+	const struct kg_bpftrace *tool;
+	const struct kg_bpftrace_limits *limits; /**< may be NULL */
+	const char *const *options;              /**< NULL-terminated options before the file; may be NULL */
+	const char *const *args;                 /**< positional parameters; may be NULL */
+	const char *command;                     /**< -c; keeps the caller's whole environment; may be NULL */
+	gboolean allow_unsafe;
+	int pid;
+};
+/** Its argument vector (g_strfreev()); the program is read from descriptor 3, which is KG_BPFTRACE_FILE to it. */
+char **kg_bpftrace_argv(const struct kg_bpftrace_call *call);
+/** Its environment (g_strfreev()): no BPFTRACE_* but those of the limits. */
+char **kg_bpftrace_env(const struct kg_bpftrace_call *call);
+#define KG_BPFTRACE_FILE "/dev/fd/3"
+/** Why it ended when it should not have: "was killed by SIGSEGV", "ended with exit code 1". Owned. */
+char *kg_child_status_text(int wstatus);

@@ -1,0 +1,228 @@
+/*
+ * bpftrace's messages, as findings.
+ *
+ *   ERROR: Unknown error -1: couldn't set RLIMIT_MEMLOCK for bpftrace. ...      harmless, always there where limits are low
+ *   /dev/fd/3:2:6-12: ERROR: Unknown function: nosuch                           line 2, columns 6 to 11
+ *       @ = nosuch(1); $a = 1;                                                  the line, tabs widened
+ *           ~~~~~~
+ *   /dev/fd/3:1-3: ERROR: printf: %d specifier expects ...                      lines 1 to 3, no excerpt
+ *   definitions.h:3:2: error: unknown type name 'bogus'                         clang, about a file that bpftrace made up
+ *   FATAL: Invalid probe type made it to attachpoint parser                     and then abort()
+ *   HINT: ...                                                                   newer versions: belongs to the message before
+ *
+ * Read from bpftrace 0.17 (columns count from 1, the end is excluded). An excerpt repeats text of the program, which could look like a message
+ * itself: it is skipped by its shape, two lines of which the second is a row of "~".
+ */
+#include <kgent/bpftrace_tool.h>
+#include <kgent/text.h>
+
+#include <string.h>
+
+#define MAX_DIAGS 200
+#define MAX_LINE 2000
+
+struct line {
+	const char *s;
+	gsize len;
+};
+
+/* Lines that say nothing about the program. */
+static const char *const harmless[] = {
+	"couldn't set RLIMIT_MEMLOCK",
+	"WARNING: Addrspace is not set",
+	"Log: cannot resolve location before calling set_source()",
+	"INFO: node count:",
+};
+
+static gboolean contains(const struct line *l, const char *what)
+{
+	return l->len && memmem(l->s, l->len, what, strlen(what)) != NULL;
+}
+
+static gboolean is_harmless(const struct line *l)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(harmless); i++)
+		if (contains(l, harmless[i]))
+			return TRUE;
+	return FALSE;
+}
+
+static gboolean next_line(const char **s, const char *end, struct line *l)
+{
+	const char *nl;
+
+	if (*s >= end)
+		return FALSE;
+	nl = memchr(*s, '\n', (gsize)(end - *s));
+	l->s = *s;
+	l->len = (gsize)((nl ? nl : end) - *s);
+	*s = nl ? nl + 1 : end;
+	return TRUE;
+}
+
+/* A row of "~" under an excerpt. */
+static gboolean is_underline(const struct line *l)
+{
+	gboolean seen = FALSE;
+
+	for (gsize i = 0; i < l->len; i++) {
+		if (l->s[i] == '~')
+			seen = TRUE;
+		else if (l->s[i] != ' ' || seen)
+			return FALSE;
+	}
+	return seen;
+}
+
+/* The severity word at the start of [s], and where the text behind it begins; NULL when there is none. */
+static const char *severity_at(const char *s, const char *end, enum kg_severity *ret)
+{
+	static const struct {
+		const char *word;
+		enum kg_severity severity;
+	} words[] = {
+		{"ERROR: ", KG_ERROR}, {"FATAL: ", KG_ERROR}, {"WARNING: ", KG_WARNING}, {"error: ", KG_ERROR},
+		{"fatal error: ", KG_ERROR}, {"warning: ", KG_WARNING}, {"BUG: ", KG_ERROR},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+		gsize n = strlen(words[i].word);
+
+		if ((gsize)(end - s) >= n && memcmp(s, words[i].word, n) == 0) {
+			*ret = words[i].severity;
+			return s + n;
+		}
+	}
+	return NULL;
+}
+
+static const char *number(const char *s, const char *end, int *ret)
+{
+	int v = 0, n = 0;
+
+	for (; s < end && g_ascii_isdigit(*s) && n < 8; s++, n++)
+		v = v * 10 + (*s - '0');
+	if (n == 0 || (s < end && g_ascii_isdigit(*s)))
+		return NULL;
+	*ret = v;
+	return s;
+}
+
+/* ":LINE:COL-COL: ", ":LINE:COL: " or ":LINE-LINE: " at [s]; NULL when it is none of them. */
+static const char *place_at(const char *s, const char *end, struct kg_loc *loc)
+{
+	int line, second = 0;
+	struct kg_loc l = {0};
+
+	if (s >= end || *s != ':' || !(s = number(s + 1, end, &line)))
+		return NULL;
+	l.line = line;
+	if (s < end && *s == '-') {
+		s = number(s + 1, end, &second);
+	} else if (s < end && *s == ':' && s + 1 < end && g_ascii_isdigit(s[1])) {
+		s = number(s + 1, end, &l.col);
+		if (s && s < end && *s == '-' && (s = number(s + 1, end, &second)))
+			l.len = MAX(0, second - l.col);
+	}
+	if (!s || end - s < 2 || s[0] != ':' || s[1] != ' ')
+		return NULL;
+	*loc = l;
+	return s + 2;
+}
+
+/* The whole of a message line; FALSE when it is not one. */
+static gboolean parse(const struct line *l, enum kg_severity *severity, struct kg_loc *loc, const char **text, gboolean *is_clang)
+{
+	const char *end = l->s + l->len, *s, *t;
+
+	*loc = (struct kg_loc){0};
+	*is_clang = FALSE;
+	*text = severity_at(l->s, end, severity);
+	if (*text)
+		return TRUE;
+	for (s = l->s; s < end; s++) {
+		if (*s != ':' || !(t = place_at(s, end, loc)))
+			continue;
+		*text = severity_at(t, end, severity);
+		if (!*text)
+			continue;
+		/* bpftrace writes its own in capitals; clang's places are in headers */
+		*is_clang = g_ascii_islower(*t);
+		return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean is_repeated(const GPtrArray *diags, guint from, const char *msg, struct kg_loc loc)
+{
+	for (guint i = from; i < diags->len; i++) {
+		const struct kg_diag *d = g_ptr_array_index(diags, i);
+
+		if (d->loc.line == loc.line && d->loc.col == loc.col && g_str_equal(d->msg, msg))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void add(GPtrArray *diags, guint from, const char *check, const struct line *l, enum kg_severity severity, struct kg_loc loc,
+		const char *text, gboolean is_clang)
+{
+	g_autoptr(GString) msg = g_string_new(NULL);
+	gsize len = (gsize)(l->s + l->len - text);
+
+	if (is_clang) {
+		loc = (struct kg_loc){0};
+		text = l->s;
+		len = l->len;
+	}
+	kg_text_escape(text, (gssize)MIN(len, MAX_LINE), msg);
+	if (diags->len - from < MAX_DIAGS && !is_repeated(diags, from, msg->str, loc))
+		kg_diag_add(diags, severity, check, loc, "%s", msg->str);
+}
+
+static void add_hint(GPtrArray *diags, guint from, const struct line *l)
+{
+	g_autoptr(GString) hint = g_string_new(NULL);
+	gsize skip = strlen("HINT: ");
+
+	if (diags->len == from)
+		return;
+	kg_text_escape(l->s + skip, (gssize)MIN(l->len - skip, MAX_LINE), hint);
+	kg_diag_hint(g_ptr_array_index(diags, diags->len - 1), "%s", hint->str);
+}
+
+/* After a message with columns: step over the excerpt when there is one. */
+static void skip_excerpt(const char **s, const char *end)
+{
+	const char *t = *s;
+	struct line excerpt, under;
+
+	if (next_line(&t, end, &excerpt) && next_line(&t, end, &under) && is_underline(&under))
+		*s = t;
+}
+
+void kg_bpftrace_parse_messages(const char *text, gsize len, const char *check, GPtrArray *diags)
+{
+	const char *s = text, *end = text + len;
+	guint from = diags->len;
+	struct line l;
+
+	while (next_line(&s, end, &l)) {
+		enum kg_severity severity;
+		struct kg_loc loc;
+		const char *msg;
+		gboolean is_clang;
+
+		if (is_harmless(&l))
+			continue;
+		if (l.len >= 6 && memcmp(l.s, "HINT: ", 6) == 0) {
+			add_hint(diags, from, &l);
+			continue;
+		}
+		if (!parse(&l, &severity, &loc, &msg, &is_clang))
+			continue;
+		add(diags, from, check, &l, severity, loc, msg, is_clang);
+		if (loc.line && !is_clang)
+			skip_excerpt(&s, end);
+	}
+}
