@@ -1,0 +1,28 @@
+# bash completion for kgent
+_kgent() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word command=ask i
+	local commands="ask check explain probes doctor help"
+	local common="--json --quiet --help --version"
+	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --engine --profile"
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case " $commands " in *" $word "*) command=$word && break ;; esac
+	done
+	case $prev in
+	-o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	--profile) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
+	-p | --pid) mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur") && return ;;
+	-c | --command) mapfile -t COMPREPLY < <(compgen -c -- "$cur") && return ;;
+	--engine) mapfile -t COMPREPLY < <(compgen -W "auto builtin" -- "$cur") && return ;;
+	--for) mapfile -t COMPREPLY < <(compgen -W "5s 10s 30s 1min" -- "$cur") && return ;;
+	esac
+	case $command in
+	ask) mapfile -t COMPREPLY < <(compgen -W "$commands $ask $common" -- "$cur") ;;
+	check) mapfile -t COMPREPLY < <(compgen -W "--allow --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	explain) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
+	esac
+}
+complete -o filenames -F _kgent kgent
