@@ -141,6 +141,8 @@ struct kg_card {
 	char *about;     /**< one line */
 	char *area;      /**< "network", "memory", ... */
 	GPtrArray *says; /**< char *: how people name the event; words match by stem, order kept */
+	GPtrArray *says_done; /**< char *: names that speak only of those that succeeded. An event named so is one whose site's `ok`
+				holds, unless the sentence itself asks for failures or attempts. Not members of says; may be empty */
 	enum kg_card_context context; /**< of its ways, unless one says otherwise: ask the way */
 	enum kg_card_heat heat; /**< how often it happens on a busy machine: above 10,000 a second is high, below 100 low */
 	gboolean is_sample;     /**< the event is a sample taken by a timer, not a thing that happened */

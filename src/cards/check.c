@@ -136,6 +136,21 @@ static int check_fields(const struct reader *r, const struct node *doc, const st
 	return 0;
 }
 
+static int check_done(const struct reader *r, const struct node *doc, const struct kg_card *card)
+{
+	for (guint i = 0; i < card->says_done->len; i++)
+		if (strings_have(card->says, g_ptr_array_index(card->says_done, i)))
+			return fail_at(r, doc->line, "'%s' is both in says and in says-done of card '%s'",
+				       (char *)g_ptr_array_index(card->says_done, i), card->name);
+	for (guint i = 0; card->says_done->len && i < card->ways->len; i++) {
+		const struct kg_card_way *w = g_ptr_array_index(card->ways, i);
+		for (guint j = 0; j < w->sites->len; j++)
+			if (!((struct kg_card_site *)g_ptr_array_index(w->sites, j))->ok)
+				return fail_at(r, doc->line, "card '%s' has says-done, so each of its ways needs 'ok'", card->name);
+	}
+	return 0;
+}
+
 int check_card(const struct reader *r, const struct node *doc, const struct kg_card *card)
 {
 	int rc = 0;
@@ -145,5 +160,7 @@ int check_card(const struct reader *r, const struct node *doc, const struct kg_c
 		if (rc == 0)
 			rc = check_sites(r, doc, card, w->sites);
 	}
-	return rc == 0 ? check_fields(r, doc, card) : rc;
+	if (rc == 0)
+		rc = check_fields(r, doc, card);
+	return rc == 0 ? check_done(r, doc, card) : rc;
 }

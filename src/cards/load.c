@@ -117,6 +117,8 @@ static int load_heads(const struct reader *r, const struct node *doc, struct kg_
 		return fail_at(r, doc->line, "card name '%s' must be lower case letters, digits and dashes", card->name);
 	int heat = -1, rc = read_texts(r, node_get(doc, "says"), "says", card->says);
 	if (rc == 0)
+		rc = read_texts(r, node_get(doc, "says-done"), "says-done", card->says_done);
+	if (rc == 0)
 		rc = load_context(r, node_get(doc, "context"), &card->context);
 	if (rc == 0)
 		rc = read_word(r, node_get(doc, "heat"), "heat", heats, &heat);
@@ -132,7 +134,7 @@ static int load_heads(const struct reader *r, const struct node *doc, struct kg_
 
 int load_card(const struct reader *r, const struct node *doc, struct kg_card **ret)
 {
-	static const char *const keys[] = {"name", "title", "plural", "about", "area", "says", "context", "heat", "sample",
+	static const char *const keys[] = {"name", "title", "plural", "about", "area", "says", "says-done", "context", "heat", "sample",
 					   "duration", "fields", "ways", NULL};
 	int rc = read_keys(r, doc, "a card", keys);
 	if (rc < 0)

@@ -199,13 +199,21 @@ static int load_sites(const struct reader *r, const struct node *n, const char *
 static int load_way_sites(const struct reader *r, const struct node *n, struct kg_card *card, struct kg_card_way *w)
 {
 	const struct node *begin = node_get(n, "begin"), *end = node_get(n, "end"), *sites = node_get(n, "sites");
-	int shapes = (begin || end) + (sites != NULL) + (node_get(n, "at") != NULL) + (node_get(n, "syscalls") != NULL);
+	int shapes = (begin || end) + (sites != NULL) + (node_get(n, "at") != NULL) + (node_get(n, "syscalls") != NULL) +
+		     (node_get(n, "functions") != NULL);
 	if (shapes != 1 || !begin != !end)
-		return fail_at(r, n->line, "a way has one of: at, sites, syscalls, or begin and end together");
+		return fail_at(r, n->line, "a way has one of: at, sites, syscalls, functions, or begin and end together");
+	if (node_get(n, "functions")) {
+		struct kg_card_way *kprobe = way_copy(w);
+		g_ptr_array_add(card->ways, kprobe);
+		return load_functions(r, n, w, kprobe);
+	}
+	if (node_get(n, "args") || node_get(n, "returns"))
+		return fail_at(r, n->line, "'args' and 'returns' belong to a way with 'functions'");
 	if (node_get(n, "syscalls"))
 		return load_syscalls(r, n, card, w);
 	if (node_get(n, "results"))
-		return fail_at(r, n->line, "'results' belongs to a way with 'syscalls'");
+		return fail_at(r, n->line, "'results' belongs to a way with 'syscalls' or 'functions'");
 	if (node_get(n, "at"))
 		return load_site(r, n, w->sites, FALSE);
 	if (node_get(n, "read") || node_get(n, "let") || node_get(n, "when") || node_get(n, "ok") || node_get(n, "key"))
@@ -230,7 +238,7 @@ static gboolean uses_binary(const GPtrArray *sites)
 static int load_way(const struct reader *r, const struct node *n, struct kg_card *card)
 {
 	static const char *const keys[] = {"at", "sites", "begin", "end", "syscalls", "results", "let", "when", "ok", "read",
-					   "same-task", "context", "binary", "note", "key", NULL};
+					   "same-task", "context", "binary", "note", "key", "functions", "args", "returns", NULL};
 	struct kg_card_way *w = way_new();
 	g_ptr_array_add(card->ways, w);
 	w->context = card->context;
@@ -245,7 +253,7 @@ static int load_way(const struct reader *r, const struct node *n, struct kg_card
 		rc = read_texts(r, node_get(n, "binary"), "binary", w->binaries);
 	if (rc == 0)
 		rc = load_way_sites(r, n, card, w);
-	if (rc == 0 && w->is_same_task && w->begins->len == 0)
+	if (rc == 0 && node_get(n, "same-task") && w->begins->len == 0)
 		rc = fail_at(r, n->line, "'same-task' is about a begin and an end");
 	gboolean needs = rc == 0 && (uses_binary(w->begins) || uses_binary(w->sites));
 	if (rc == 0 && needs != (w->binaries->len > 0))

@@ -168,28 +168,40 @@ struct kg_card_site *site_copy(const struct kg_card_site *s)
 	return c;
 }
 
-static void call(void (*fn)(const char *, gpointer), const char *text, gpointer data)
+void site_each_slot(struct kg_card_site *s, void (*fn)(char **text, gpointer data), gpointer data)
 {
-	if (text)
-		fn(text, data);
+	for (guint i = 0; i < s->lets->len; i++)
+		fn(&((struct kg_card_let *)g_ptr_array_index(s->lets, i))->expr, data);
+	fn(&s->when, data);
+	fn(&s->ok, data);
+	fn(&s->key, data);
+	for (guint i = 0; i < s->exprs->len; i++) {
+		struct kg_card_expr *e = g_ptr_array_index(s->exprs, i);
+		fn(&e->valid, data);
+		for (guint j = 0; j < e->cases->len; j++) {
+			struct kg_card_case *c = g_ptr_array_index(e->cases, j);
+			fn(&c->when, data);
+			fn(&c->expr, data);
+		}
+	}
+}
+
+struct visit {
+	void (*fn)(const char *text, gpointer data);
+	gpointer data;
+};
+
+static void visit_slot(char **text, gpointer data)
+{
+	const struct visit *v = data;
+	if (*text)
+		v->fn(*text, v->data);
 }
 
 void site_each_text(const struct kg_card_site *s, void (*fn)(const char *text, gpointer data), gpointer data)
 {
-	for (guint i = 0; i < s->lets->len; i++)
-		call(fn, ((struct kg_card_let *)g_ptr_array_index(s->lets, i))->expr, data);
-	call(fn, s->when, data);
-	call(fn, s->ok, data);
-	call(fn, s->key, data);
-	for (guint i = 0; i < s->exprs->len; i++) {
-		const struct kg_card_expr *e = g_ptr_array_index(s->exprs, i);
-		call(fn, e->valid, data);
-		for (guint j = 0; j < e->cases->len; j++) {
-			const struct kg_card_case *c = g_ptr_array_index(e->cases, j);
-			call(fn, c->when, data);
-			call(fn, c->expr, data);
-		}
-	}
+	struct visit v = {fn, data};
+	site_each_slot((struct kg_card_site *)s, visit_slot, &v);
 }
 
 struct kg_card_way *way_new(void)
@@ -240,6 +252,7 @@ struct kg_card *card_new(void)
 {
 	struct kg_card *c = g_new0(struct kg_card, 1);
 	c->says = strings_new();
+	c->says_done = strings_new();
 	c->fields = g_ptr_array_new_with_free_func(field_destroy);
 	c->ways = g_ptr_array_new_with_free_func(way_destroy);
 	return c;
@@ -257,6 +270,7 @@ struct kg_card *kg_card_free(struct kg_card *card)
 	g_free(card->duration);
 	g_free(card->file);
 	unref(card->says);
+	unref(card->says_done);
 	unref(card->fields);
 	unref(card->ways);
 	g_free(card);

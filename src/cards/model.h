@@ -25,5 +25,7 @@ void expr_destroy(gpointer expr);
 void value_destroy(gpointer value);
 struct kg_card_site *site_copy(const struct kg_card_site *s);
 struct kg_card_way *way_copy(const struct kg_card_way *w);
-/** Call [fn] for every expression text of a site. */
+/** Call [fn] for every expression of a site; it may replace the text. Absent ones are NULL. */
+void site_each_slot(struct kg_card_site *s, void (*fn)(char **text, gpointer data), gpointer data);
+/** Call [fn] for every expression of a site that is there. */
 void site_each_text(const struct kg_card_site *s, void (*fn)(const char *text, gpointer data), gpointer data);

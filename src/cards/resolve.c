@@ -68,6 +68,50 @@ static int check_args(const struct kg_card_site *s, struct kg_profile *p, enum k
 	return rc;
 }
 
+/* A text field's kind of storage differs between kernels: comm is char[16] in one and __data_loc in the next, and bpftrace
+ * wants str() around the one and nothing around the other. */
+static gboolean needs_str(const GPtrArray *fields, const char *name, int len)
+{
+	for (guint i = 0; fields && i < fields->len; i++) {
+		const struct kg_field *f = g_ptr_array_index(fields, i);
+		if ((int)strlen(f->name) == len && strncmp(f->name, name, len) == 0)
+			return f->is_dynamic || f->is_pointer;
+	}
+	return FALSE;
+}
+
+/* text(args->F) -> str(args->F) or args->F */
+static void settle_text(char **text, gpointer data)
+{
+	const GPtrArray *fields = data;
+	static const char call[] = "text(args->";
+	if (!*text || !strstr(*text, call))
+		return;
+	g_autoptr(GString) out = g_string_new(NULL);
+	const char *p = *text;
+	for (const char *at = strstr(p, call); at; at = strstr(p, call)) {
+		const char *name = at + strlen(call), *end = name;
+		while (is_word(*end))
+			end++;
+		if (*end != ')')
+			break;
+		g_string_append_len(out, p, at - p);
+		g_string_append_printf(out, needs_str(fields, name, (int)(end - name)) ? "str(args->%.*s)" : "args->%.*s",
+				       (int)(end - name), name);
+		p = end + 1;
+	}
+	g_string_append(out, p);
+	g_free(*text);
+	*text = g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static void settle_site(struct kg_card_site *s, struct kg_profile *p)
+{
+	const char *at = g_ptr_array_index(s->at, 0), *colon = strchr(at, ':');
+	enum kg_probe_kind kind = kg_probe_kind_parse(at, colon - at);
+	site_each_slot(s, settle_text, (gpointer)(kind == KG_PROBE_TRACEPOINT ? kg_profile_fields(p, kind, colon + 1) : NULL));
+}
+
 /* "uprobe:/bin/bash:readline", "usdt:/usr/bin/node:http__server__request" */
 static int check_user(enum kg_probe_kind kind, const char *target, struct kg_error *err)
 {
@@ -137,6 +181,7 @@ static int resolve_sites(GPtrArray *sites, struct kg_profile *p, struct kg_error
 		if (rc < 0)
 			return rc;
 		if (s->at->len) {
+			settle_site(s, p);
 			i++;
 			continue;
 		}
