@@ -18,7 +18,11 @@ import re
 import signal
 import sys
 
-import yaml
+try:
+    import yaml
+except ImportError:
+    print("skip: needs python3-yaml")
+    sys.exit(77)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET = 0.85
