@@ -28,7 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET = 0.85
 MEASURES = "print count sum avg min max hist lhist stats rate".split()
 VALUED = "sum avg min max hist lhist stats".split()
-OPS = "== != < <= > >= starts".split()
+OPS = "== != < <= > >= starts in".split()
 STANDARD = "comm pid tid uid gid cpu cgroup kstack ustack parent ppid time duration error family".split()
 KEYS = "event measure value by show filter top every for linear".split()
 NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
