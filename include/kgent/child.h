@@ -8,6 +8,7 @@
 #pragma once
 
 #include <kgent/bpftrace_tool.h>
+#include <linux/filter.h>
 #include <sys/types.h>
 
 struct kg_child_opts {
@@ -20,6 +21,10 @@ struct kg_child_opts {
 	    and locks where kgent has threads. */
 	int (*prepare)(void *user);
 	void *user;
+	/** A seccomp filter that is installed last, or NULL. Made with seccomp_export_bpf(3). */
+	const struct sock_fprog *filter;
+	/** The filter has rules that notify: kg_child.notify becomes their listener. The execve that starts the child's program is let through. */
+	gboolean filter_notifies;
 };
 
 /** A running child. Initialise with KG_CHILD_INIT; end with kg_child_end(). */
@@ -27,18 +32,19 @@ struct kg_child {
 	pid_t pid; /**< 0 when there is none */
 	int out;   /**< its standard output, non-blocking; -1 when closed */
 	int err;   /**< its standard error, non-blocking; -1 when closed */
+	int notify; /**< seccomp listener (seccomp_unotify(2)), or -1 */
 	gboolean is_reaped;
 	int wstatus; /**< as of waitpid(2), once it is reaped */
 };
-#define KG_CHILD_INIT { .pid = 0, .out = -1, .err = -1 }
+#define KG_CHILD_INIT { .pid = 0, .out = -1, .err = -1, .notify = -1 }
 
 /** Which step failed before the child's program could start. */
-enum kg_child_step { KG_CHILD_STARTED, KG_CHILD_NO_NAMESPACE, KG_CHILD_NO_PREPARE, KG_CHILD_NO_EXEC, KG_CHILD_NO_SETUP };
+enum kg_child_step { KG_CHILD_STARTED, KG_CHILD_NO_NAMESPACE, KG_CHILD_NO_PREPARE, KG_CHILD_NO_FILTER, KG_CHILD_NO_EXEC, KG_CHILD_NO_SETUP };
 
 /**
  * Start a child; returns when its program has been executed or could not be.
  * @param ret_step which step failed, when that matters to the caller; may be NULL
- * @return 0; -KG_E_TOOL: it could not be executed; -KG_E_UNSUPPORTED: no user namespace, or prepare() failed; -KG_E_IO
+ * @return 0; -KG_E_TOOL: it could not be executed; -KG_E_UNSUPPORTED: no user namespace, no filter, or prepare() failed; -KG_E_IO
  */
 int kg_child_start(const struct kg_child_opts *opts, struct kg_child *ret, enum kg_child_step *ret_step, struct kg_error *err);
 /** Has it ended? Waits for at most [timeout_ms] (0: only looks). Then is_reaped and wstatus are set. */
@@ -65,6 +71,7 @@ struct kg_bpftrace_call {
 	const struct kg_bpftrace_limits *limits; /**< may be NULL */
 	const char *const *options;              /**< NULL-terminated options before the file; may be NULL */
 	const char *const *args;                 /**< positional parameters; may be NULL */
+	const char *const *env;                  /**< further "NAME=VALUE" for its environment; NULL-terminated; may be NULL */
 	const char *command;                     /**< -c; keeps the caller's whole environment; may be NULL */
 	gboolean allow_unsafe;
 	int pid;

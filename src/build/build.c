@@ -7,6 +7,7 @@
 #include <kgent/child.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -77,10 +78,29 @@ static gboolean tracefs_can(const char *name, int how)
 	return FALSE;
 }
 
+/* The list of traceable functions can exist and yet refuse to be read, even to root. */
+static gboolean can_read_functions(void)
+{
+	static const char *const paths[] = {"/sys/kernel/tracing/available_filter_functions",
+					    "/sys/kernel/debug/tracing/available_filter_functions"};
+
+	for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+		int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		char c;
+		gboolean ok = fd >= 0 && read(fd, &c, 1) == 1;
+
+		if (fd >= 0)
+			close(fd);
+		if (ok)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* "is not traceable" is read off a list of functions; where that list can't be read, bpftrace says it of every function. */
 static void drop_baseless(GPtrArray *diags)
 {
-	if (tracefs_can("available_filter_functions", R_OK))
+	if (can_read_functions())
 		return;
 	for (guint i = diags->len; i-- > 0;) {
 		const struct kg_diag *d = g_ptr_array_index(diags, i);

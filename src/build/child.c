@@ -4,7 +4,7 @@
  * Between fork() and exec only system calls are made. What goes wrong there comes back through a close-on-exec pipe as (step, errno); an empty
  * pipe means that the program was executed.
  */
-#include <kgent/child.h>
+#include "filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,7 +116,7 @@ static void reset_signals(void)
 }
 
 /* Descriptors go to their numbers by way of high ones, so that none is overwritten before it was moved. */
-static int place_fds(const struct kg_child_opts *opts, int in, int out, int err, int *report)
+static int place_fds(const struct kg_child_opts *opts, int in, int out, int err, int *report, int *listener)
 {
 	int high[MAX_FDS + 4], all[MAX_FDS + 4];
 	guint n = 0;
@@ -131,6 +132,8 @@ static int place_fds(const struct kg_child_opts *opts, int in, int out, int err,
 			return errno;
 	}
 	*report = fcntl(*report, F_DUPFD_CLOEXEC, 64);
+	if (*listener >= 0)
+		*listener = fcntl(*listener, F_DUPFD_CLOEXEC, 64);
 	for (guint i = 0; i < n; i++)
 		if (dup2(high[i], (int)i) < 0)
 			return errno;
@@ -141,7 +144,7 @@ static int place_fds(const struct kg_child_opts *opts, int in, int out, int err,
 	return 0;
 }
 
-static void child_main(const struct kg_child_opts *opts, int in, int out, int err, int report, pid_t parent)
+static void child_main(const struct kg_child_opts *opts, int in, int out, int err, int report, int listener, pid_t parent)
 {
 	struct rlimit none = {0, 0};
 	struct failure f = {KG_CHILD_NO_SETUP, 0};
@@ -149,7 +152,7 @@ static void child_main(const struct kg_child_opts *opts, int in, int out, int er
 	setpgid(0, 0);
 	reset_signals();
 	setrlimit(RLIMIT_CORE, &none);
-	f.error = place_fds(opts, in, out, err, &report);
+	f.error = place_fds(opts, in, out, err, &report, &listener);
 	if (f.error)
 		goto fail;
 	if (opts->user_namespace) {
@@ -168,6 +171,12 @@ static void child_main(const struct kg_child_opts *opts, int in, int out, int er
 		if (f.error)
 			goto fail;
 	}
+	if (opts->filter) {
+		f.step = KG_CHILD_NO_FILTER;
+		f.error = filter_install(opts->filter, listener);
+		if (f.error)
+			goto fail;
+	}
 	f.step = KG_CHILD_NO_EXEC;
 	execve(opts->argv[0], (char *const *)opts->argv, (char *const *)opts->env);
 	f.error = errno;
@@ -183,6 +192,8 @@ static int start_failed(const struct kg_child_opts *opts, const struct failure *
 	case KG_CHILD_NO_NAMESPACE:
 		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "no user namespace could be made: %s", g_strerror(f->error));
 	case KG_CHILD_NO_PREPARE:
+		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "the process could not be prepared: %s", g_strerror(f->error));
+	case KG_CHILD_NO_FILTER:
 		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "the system call filter could not be installed: %s",
 				    g_strerror(f->error));
 	case KG_CHILD_NO_EXEC:
@@ -190,6 +201,14 @@ static int start_failed(const struct kg_child_opts *opts, const struct failure *
 	default:
 		return kg_error_set(err, KG_E_IO, STAGE, "can't set up a process: %s", g_strerror(f->error));
 	}
+}
+
+static int take_fd(int *fd)
+{
+	int r = *fd;
+
+	*fd = -1;
+	return r;
 }
 
 static ssize_t read_report(int fd, struct failure *f)
@@ -207,45 +226,81 @@ static void set_nonblocking(int fd)
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
+/* All descriptors that starting needs. */
+struct start_fds {
+	int in, out[2], err[2], report[2], listener[2];
+};
+
+static int open_start_fds(struct start_fds *p, gboolean notifies)
+{
+	*p = (struct start_fds){-1, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+	p->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (p->in < 0 || pipe2(p->out, O_CLOEXEC) || pipe2(p->err, O_CLOEXEC) || pipe2(p->report, O_CLOEXEC))
+		return -1;
+	return notifies ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p->listener) : 0;
+}
+
+static void close_start_fds(struct start_fds *p)
+{
+	int *all[] = {&p->in, &p->out[0], &p->out[1], &p->err[0], &p->err[1], &p->report[0], &p->report[1], &p->listener[0], &p->listener[1]};
+
+	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+		close_fd(all[i]);
+}
+
+/* In the parent: wait until the program is executed, or why not. */
+static int follow_start(const struct kg_child_opts *opts, struct start_fds *p, struct kg_child *c, enum kg_child_step *ret_step,
+			struct kg_error *err)
+{
+	struct failure f = {0};
+
+	close_fd(&p->out[1]);
+	close_fd(&p->err[1]);
+	close_fd(&p->report[1]);
+	close_fd(&p->listener[1]);
+	setpgid(c->pid, c->pid);
+	if (opts->filter && opts->filter_notifies) {
+		c->notify = filter_receive_listener(p->listener[0]);
+		if (c->notify >= 0)
+			filter_pass_first(c->notify, p->report[0]);
+	}
+	if (read_report(p->report[0], &f) != (ssize_t)sizeof(f))
+		return 0;
+	kg_child_end(c);
+	if (ret_step)
+		*ret_step = (enum kg_child_step)f.step;
+	return start_failed(opts, &f, err);
+}
+
 int kg_child_start(const struct kg_child_opts *opts, struct kg_child *ret, enum kg_child_step *ret_step, struct kg_error *err)
 {
-	int out[2] = {-1, -1}, errp[2] = {-1, -1}, report[2] = {-1, -1}, in = -1, r = 0;
-	struct failure f = {0};
+	struct kg_child c = KG_CHILD_INIT;
 	pid_t parent = getpid(), pid = -1;
+	struct start_fds p;
+	int r;
 
 	g_return_val_if_fail(opts->n_fds <= MAX_FDS, -KG_E_INVAL);
 	if (ret_step)
 		*ret_step = KG_CHILD_STARTED;
-	in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (in >= 0 && !pipe2(out, O_CLOEXEC) && !pipe2(errp, O_CLOEXEC) && !pipe2(report, O_CLOEXEC))
+	if (open_start_fds(&p, opts->filter_notifies) == 0)
 		pid = fork();
 	if (pid == 0)
-		child_main(opts, in, out[1], errp[1], report[1], parent);
-	if (pid < 0)
+		child_main(opts, p.in, p.out[1], p.err[1], p.report[1], p.listener[1], parent);
+	if (pid < 0) {
 		r = kg_error_set(err, KG_E_IO, STAGE, "can't start %s: %s", opts->argv[0], g_strerror(errno));
-	close_fd(&in);
-	close_fd(&out[1]);
-	close_fd(&errp[1]);
-	close_fd(&report[1]);
+	} else {
+		c.pid = pid;
+		r = follow_start(opts, &p, &c, ret_step, err);
+	}
 	if (r == 0) {
-		setpgid(pid, pid);
-		if (read_report(report[0], &f) == (ssize_t)sizeof(f)) {
-			waitpid(pid, NULL, 0);
-			if (ret_step)
-				*ret_step = (enum kg_child_step)f.step;
-			r = start_failed(opts, &f, err);
-		}
+		c.out = take_fd(&p.out[0]);
+		c.err = take_fd(&p.err[0]);
+		set_nonblocking(c.out);
+		set_nonblocking(c.err);
+		*ret = c;
 	}
-	close_fd(&report[0]);
-	if (r) {
-		close_fd(&out[0]);
-		close_fd(&errp[0]);
-		return r;
-	}
-	set_nonblocking(out[0]);
-	set_nonblocking(errp[0]);
-	*ret = (struct kg_child){.pid = pid, .out = out[0], .err = errp[0]};
-	return 0;
+	close_start_fds(&p);
+	return r;
 }
 
 gboolean kg_child_wait(struct kg_child *c, int timeout_ms)
@@ -282,6 +337,7 @@ void kg_child_end(struct kg_child *c)
 	}
 	close_fd(&c->out);
 	close_fd(&c->err);
+	close_fd(&c->notify);
 	c->pid = 0;
 }
 

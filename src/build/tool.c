@@ -192,6 +192,8 @@ char **kg_bpftrace_env(const struct kg_bpftrace_call *call)
 		/* one program for each attach point at most */
 		add_limit(env, "BPFTRACE_MAX_BPF_PROGS", NULL, l->max_probes);
 	}
+	for (const char *const *e = call->env; e && *e; e++)
+		g_ptr_array_add(env, g_strdup(*e));
 	g_ptr_array_add(env, NULL);
 	return (char **)g_ptr_array_free(env, FALSE);
 }

@@ -1,0 +1,234 @@
+/*
+ * The load check: supervise one run, and judge what was seen. When the kernel refuses a program, a second run with -v fetches the verifier's
+ * log (not the first: with the log on, the kernel refuses programs whose log does not fit, even good ones).
+ */
+#include "supervise.h"
+
+#include <kgent/text.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STAGE "load"
+#define TIMEOUT_MS 20000
+#define MAX_OUTPUT (1u << 20)
+#define MAX_LOG (24u << 20)
+#define LOG_SIZE "BPFTRACE_LOG_SIZE=16000000"
+
+const char *kg_load_outcome_name(enum kg_load_outcome outcome)
+{
+	static const char *const names[] = {"passed", "failed", "not checked"};
+
+	return (guint)outcome < G_N_ELEMENTS(names) ? names[outcome] : "?";
+}
+
+void kg_load_result_clear(struct kg_load_result *res)
+{
+	if (!res)
+		return;
+	g_clear_pointer(&res->probe, g_free);
+	g_clear_pointer(&res->why, g_free);
+	g_clear_pointer(&res->mend, g_free);
+	kg_verifier_finding_clear(&res->finding);
+	g_clear_pointer(&res->diags, g_ptr_array_unref);
+}
+
+/* "ERROR: Error loading program: tracepoint:a:b (try -v)" (0.17), "ERROR: Error loading BPF program for a_b." (0.22). */
+static char *refused_probe(const char *messages)
+{
+	static const char *const heads[] = {"Error loading program: ", "Error loading BPF program for "};
+
+	for (guint i = 0; i < G_N_ELEMENTS(heads); i++) {
+		const char *s = strstr(messages, heads[i]);
+		GString *out;
+
+		if (!s)
+			continue;
+		s += strlen(heads[i]);
+		out = g_string_new(NULL);
+		kg_text_escape(s, (gssize)MIN(strcspn(s, " \n"), 300), out);
+		return g_string_free(out, FALSE);
+	}
+	return NULL;
+}
+
+/* The log is between its head and bpftrace's last word on it. */
+static void parse_log(const char *messages, struct kg_verifier_finding *finding)
+{
+	static const char *const heads[] = {"\nError log: \n", "Kernel error log:\n"};
+	const char *s = NULL, *end;
+
+	for (guint i = 0; i < G_N_ELEMENTS(heads) && !s; i++) {
+		s = strstr(messages, heads[i]);
+		if (s)
+			s += strlen(heads[i]);
+	}
+	if (!s)
+		return;
+	end = strstr(s, "\nERROR: ");
+	kg_verifier_finding_clear(finding);
+	kg_verifier_log_parse(s, end ? (gsize)(end - s) : strlen(s), finding);
+}
+
+static struct kg_bpftrace_call make_call(const struct kg_bpftrace *tool, const struct kg_load_opts *opts, const char *const *options)
+{
+	return (struct kg_bpftrace_call){.tool = tool, .limits = opts->limits, .options = options, .args = opts->args,
+					 .command = opts->command, .allow_unsafe = opts->allow_unsafe, .pid = opts->pid};
+}
+
+/* The second run, for the log alone. Whatever goes wrong here only costs the explanation. */
+static void fetch_log(const struct kg_bpftrace *tool, int program, const struct kg_load_opts *opts, int timeout_ms,
+		      struct kg_load_result *res)
+{
+	static const char *const options[] = {"-v", NULL};
+	static const char *const env[] = {LOG_SIZE, NULL};
+	struct kg_bpftrace_call call = make_call(tool, opts, options);
+	struct supervised seen;
+	_cleanup_error_ struct kg_error e = {0};
+
+	call.env = env;
+	if (supervise(&call, program, timeout_ms, MAX_LOG, &seen, &e) == 0)
+		parse_log(seen.messages->str, &res->finding);
+	supervised_clear(&seen);
+}
+
+static void refused_by_verifier(struct kg_load_result *res)
+{
+	const struct kg_verifier_finding *f = &res->finding;
+
+	res->outcome = KG_LOAD_REFUSED;
+	if (f->reason && f->insn_index >= 0)
+		res->why = g_strdup_printf("the kernel's verifier refuses %s at instruction %d: %s", res->probe, f->insn_index, f->reason);
+	else if (f->reason)
+		res->why = g_strdup_printf("the kernel's verifier refuses %s: %s", res->probe, f->reason);
+	else
+		res->why = g_strdup_printf("the kernel refuses to load %s and gives no reason", res->probe);
+}
+
+static void not_checked(struct kg_load_result *res, char *why)
+{
+	res->outcome = KG_LOAD_NOT_CHECKED;
+	res->why = why;
+}
+
+static const char *first_error(const GPtrArray *diags)
+{
+	for (guint i = 0; i < diags->len; i++) {
+		const struct kg_diag *d = g_ptr_array_index(diags, i);
+
+		if (d->severity == KG_ERROR)
+			return d->msg;
+	}
+	return NULL;
+}
+
+/* bpftrace ended by itself before everything was loaded, and not because of the verifier. */
+static void judge_early_end(const struct supervised *s, struct kg_load_result *res)
+{
+	g_autofree char *how = kg_child_status_text(s->wstatus);
+	const char *error = first_error(res->diags);
+
+	if (s->refused) {
+		not_checked(res, g_strdup_printf("%s, which is not allowed while a program is only being checked%s%s", s->refused,
+						 error ? "; then: " : "", error ? error : ""));
+		return;
+	}
+	/* END is only loaded at the end: bpftrace going home with less than it announced is not a yes */
+	if (s->is_waiting || (WIFEXITED(s->wstatus) && WEXITSTATUS(s->wstatus) == 0)) {
+		not_checked(res, g_strdup_printf("bpftrace ended after %u of %d programs were seen to be loaded", s->programs->len, s->n_probes));
+		return;
+	}
+	res->outcome = KG_LOAD_REFUSED;
+	res->why = error ? g_strdup_printf("bpftrace refuses it: %s", error) : g_strdup_printf("bpftrace %s and did not say why", how);
+}
+
+static void judge(const struct supervised *s, const struct kg_bpftrace *tool, int timeout_ms, struct kg_load_result *res)
+{
+	res->n_probes = s->n_probes;
+	res->n_loaded = (int)s->programs->len;
+	if (s->unknown)
+		not_checked(res, g_strdup_printf("%s (%s)", s->unknown, tool->text));
+	else if (s->is_over_time)
+		not_checked(res, g_strdup_printf("bpftrace did not finish loading within %d s", (timeout_ms + 999) / 1000));
+	else if (s->is_too_much)
+		not_checked(res, g_strdup("bpftrace wrote too much"));
+	else if (s->n_probes > 0 && res->n_loaded >= s->n_probes && s->is_waiting)
+		res->outcome = KG_LOAD_ACCEPTED;
+	else if (s->has_ended)
+		judge_early_end(s, res);
+	else
+		not_checked(res, g_strdup_printf("only %d of %d programs were seen to be loaded", res->n_loaded, s->n_probes));
+}
+
+static int load_with(const struct kg_bpftrace *tool, int program, const struct kg_load_opts *opts, struct kg_load_result *res,
+		     struct kg_error *err)
+{
+	static const char *const options[] = {"-f", "json", NULL};
+	struct kg_bpftrace_call call = make_call(tool, opts, options);
+	int timeout_ms = opts->timeout_ms > 0 ? opts->timeout_ms : TIMEOUT_MS;
+	gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+	struct supervised seen;
+	_cleanup_error_ struct kg_error e = {0};
+	int r = supervise(&call, program, timeout_ms, MAX_OUTPUT, &seen, &e);
+
+	if (r == -KG_E_UNSUPPORTED) {
+		not_checked(res, g_strdup_printf("attaching can't be held back here: %s", e.msg));
+		r = 0;
+	} else if (r) {
+		r = kg_error_set(err, e.code, STAGE, "%s", e.msg);
+	} else {
+		kg_bpftrace_parse_messages(seen.messages->str, seen.messages->len, "load", res->diags);
+		res->probe = seen.has_ended && !seen.unknown ? refused_probe(seen.messages->str) : NULL;
+		if (res->probe) {
+			int left_ms = (int)((until - g_get_monotonic_time()) / 1000);
+
+			res->n_probes = seen.n_probes;
+			res->n_loaded = (int)seen.programs->len;
+			parse_log(seen.messages->str, &res->finding);
+			if (!res->finding.reason && left_ms > 0)
+				fetch_log(tool, program, opts, left_ms, res);
+			refused_by_verifier(res);
+		} else {
+			judge(&seen, tool, timeout_ms, res);
+		}
+	}
+	supervised_clear(&seen);
+	return r;
+}
+
+int kg_load(const char *program, const struct kg_load_opts *opts, struct kg_load_result *ret, struct kg_error *err)
+{
+	static const struct kg_load_opts defaults;
+	struct kg_bpftrace found = {0};
+	struct kg_load_result res = {.n_probes = -1};
+	gint64 start = g_get_monotonic_time();
+	int fd, r = 0;
+
+	if (!opts)
+		opts = &defaults;
+	if (!opts->tool)
+		r = kg_bpftrace_find(&found, err);
+	if (r)
+		return r;
+	res.diags = kg_diags_new();
+	res.finding.insn_index = -1;
+	if (!kg_load_possible(&res.why, &res.mend)) {
+		res.outcome = KG_LOAD_NOT_CHECKED;
+	} else {
+		fd = kg_child_memfd("program.bt", program, strlen(program));
+		r = fd < 0 ? kg_error_set(err, KG_E_IO, STAGE, "can't make a memory file: %s", g_strerror(errno))
+			   : load_with(opts->tool ? opts->tool : &found, fd, opts, &res, err);
+		if (fd >= 0)
+			close(fd);
+	}
+	kg_bpftrace_clear(&found);
+	if (r) {
+		kg_load_result_clear(&res);
+		return r;
+	}
+	res.took_ns = (g_get_monotonic_time() - start) * 1000;
+	*ret = res;
+	return 0;
+}
