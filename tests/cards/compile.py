@@ -7,6 +7,8 @@ For each way of each card a small program is made that uses everything the way h
 and `valid` of every field. A field name or a type that is wrong in the data is a bpftrace error, and a failing test. Programs
 are compiled in batches and a batch that fails is halved until the culprit stands alone.
 
+Functions' arguments are held against BTF besides, by name, position and width, since the compiler takes any of them.
+
 What this kernel does not have (a tracepoint of another version, a function that is not in its BTF, a program that is not
 installed) can't be compiled here; such sites are listed with the reason and are not counted as right. Exit status: 0 all
 compile, 1 some do not, 77 bpftrace or its privileges are missing.
@@ -21,6 +23,9 @@ import subprocess
 import sys
 import tempfile
 
+from btf import Btf
+
+KERNEL_FUNCTIONS = ("kfunc", "kretfunc", "kprobe", "kretprobe")
 TRACEFS = next((d for d in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing") if os.path.isdir(d + "/events")), None)
 
 
@@ -50,7 +55,7 @@ def expressions(site):
                 yield case["when"]
 
 
-def missing(at, site, functions):
+def missing(at, site):
     """Why this kernel can't even compile a probe at this point, or None."""
     kind, _, target = at.partition(":")
     if kind == "tracepoint":
@@ -61,16 +66,8 @@ def missing(at, site, functions):
             for name in re.findall(r"\bargs->(\w+)", e):
                 if name not in fields:
                     return f"no field {name} here"
-    elif kind in ("kfunc", "kretfunc"):
-        known = functions()
-        if target not in known:
-            return "not a function of this kernel's BTF"
-        for e in expressions(site):
-            for name in re.findall(r"\bargs->(\w+)", e):
-                if name not in known[target]:
-                    return f"no argument {name} here ({', '.join(known[target])})"
-    elif kind in ("kprobe", "kretprobe"):
-        if target not in functions():
+    elif kind in ("kfunc", "kretfunc", "kprobe", "kretprobe"):
+        if not btf() or target not in btf().functions:
             return "not a function of this kernel's BTF"
     elif kind in ("uprobe", "uretprobe", "usdt"):
         path = target.split(":")[0]
@@ -82,20 +79,43 @@ def missing(at, site, functions):
     return None
 
 
-def btf_functions():
-    """{function: [argument names]} from BTF, read once with bpftool's help or bpftrace's."""
-    if not hasattr(btf_functions, "known"):
-        out = subprocess.run(["bpftrace", "-lv", "kfunc:*"], capture_output=True, text=True, check=False).stdout
-        known, name = {}, None
-        for line in out.splitlines():
-            if not line.startswith(" "):
-                name = line.strip().split(":")[-1]
-                known[name] = []
-            elif name:
-                m = re.search(r"(\w+)(\[\d*\])*;?\s*$", line.strip())
-                known[name] += [m[1]] if m else []
-        btf_functions.known = known
-    return btf_functions.known
+def btf():
+    """The kernel's BTF, read once; None where it has none."""
+    if not hasattr(btf, "known"):
+        try:
+            btf.known = Btf()
+        except OSError:
+            btf.known = None
+    return btf.known
+
+
+def misfit(cast, described):
+    """Does a value of this BTF type read wrongly as `cast`? bpftrace's registers are 64 bits wide, so widths matter."""
+    name, size, is_pointer = described
+    if cast.endswith("*"):
+        return not is_pointer or cast.replace(" ", "") not in (name.replace(" ", ""), "void*")
+    return is_pointer and cast not in ("uint64", "int64") or size * 8 != int(re.sub(r"\D", "", cast) or 8)
+
+
+def signature_errors(at, site):
+    """What the site's lets say of a kernel function's arguments, held against BTF."""
+    kind, _, target = at.partition(":")
+    args, ret = btf().signature(target)
+    for name, e in site["lets"]:
+        m = re.fullmatch(r"\(([^)]*)\)arg(\d+)", e)
+        if m and (int(m[2]) >= len(args) or args[int(m[2])][0] != name):
+            yield f"{at}: arg{m[2]} is not {name}, the arguments are {', '.join(a for a, _ in args)}"
+        elif m and misfit(m[1], args[int(m[2])][1]):
+            yield f"{at}: {name} is {args[int(m[2])][1][0]}, not {m[1]}"
+        m = re.fullmatch(r"\(([^)]*)\)retval", e)
+        if m and misfit(m[1], ret):
+            yield f"{at}: it returns {ret[0]}, not {m[1]}"
+    if kind in ("kfunc", "kretfunc"):
+        known = [a for a, _ in args]
+        for e in expressions(site):
+            for name in re.findall(r"\bargs->(\w+)", e):
+                if name not in known:
+                    yield f"{at}: no argument {name}, the arguments are {', '.join(known)}"
 
 
 def settle(text, fields):
@@ -144,6 +164,15 @@ def compiles(programs):
         return "\n".join(l for l in said if "ERROR" in l or "error" in l) or "\n".join(said) or "no object"
 
 
+def can_compile(at):
+    """bpftrace compiles fentry probes only where it can see which functions can be traced."""
+    if not at.startswith(("kfunc:", "kretfunc:")):
+        return True
+    if not hasattr(can_compile, "fentry"):
+        can_compile.fentry = compiles(["kfunc:vfs_read { exit(); }"]) is None
+    return can_compile.fentry
+
+
 def culprits(items):
     """The (name, program, error) of items = [(name, program)] that do not compile."""
     error = compiles([p for _, p in items])
@@ -165,22 +194,26 @@ def with_binary(way):
 
 
 def collect(cards):
-    items, absent = [], collections.defaultdict(list)
+    items, absent, errors = [], collections.defaultdict(list), []
     for card in cards:
         for i, way in enumerate(card["ways"]):
             way = with_binary(way)
             for edge in ("begins", "sites"):
                 for j, site in enumerate(way[edge]):
-                    why = {at: missing(at, site, btf_functions) for at in site["at"]}
+                    why = {at: missing(at, site) for at in site["at"]}
                     here = [at for at in site["at"] if not why[at]]
                     name = f"{card['name']} way {i + 1} {edge[:-1]} {j + 1}"
                     for at in site["at"]:
                         if why[at]:
                             absent[card["name"]].append(f"{name}: {at}: {why[at]}")
+                    for at in here:
+                        if at.split(":")[0] in KERNEL_FUNCTIONS:
+                            errors += [(name, "", said) for said in signature_errors(at, site)]
+                    here = [at for at in here if can_compile(at)]
                     if here:
                         uid = f"{card['name'].replace('-', '_')}_{i}{edge[0]}{j}"
                         items.append((name, program(dict(site, at=here), uid)))
-    return items, absent
+    return items, absent, errors
 
 
 def main():
@@ -191,8 +224,7 @@ def main():
     cards = json.loads(subprocess.run(args[:2], capture_output=True, text=True, check=True).stdout)
     if args[2:]:
         cards = [c for c in cards if c["name"] in args[2:]]
-    items, absent = collect(cards)
-    bad = []
+    items, absent, bad = collect(cards)
     for start in range(0, len(items), 24):
         bad += culprits(items[start:start + 24])
     for name, text, error in bad:
