@@ -54,6 +54,7 @@ struct kg_origin {
 struct kg_intent {
 	GPtrArray *events;  /**< const struct kg_card *, at least one; several: each is answered, side by side */
 	GPtrArray *owned;   /**< struct kg_card *: cards made for this sentence (a named system call, tracepoint, function) */
+	GPtrArray *only_ok; /**< const struct kg_card *: of these events only those that succeeded (their card's `ok`) are meant */
 	enum kg_measure measure;
 	char *value;        /**< field that is summed, ... or KG_DURATION; NULL for print and count */
 	gint64 lhist_min, lhist_max, lhist_step;

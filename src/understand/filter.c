@@ -1,0 +1,614 @@
+/*
+ * Conditions in a sentence: "of pid 12", "by nginx", "slower than 10 ms", "with ENOENT", "to port 443", "except sshd".
+ *
+ * A condition that does not fit its field (a size for a duration, a name for a number) is not taken: its words are then left over,
+ * and the sentence is refused.
+ */
+#include "words.h"
+
+#include <kgent/text.h>
+
+#include <arpa/inet.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+
+static enum kg_op inverse(enum kg_op op)
+{
+	static const enum kg_op of[] = {
+		[KG_OP_EQ] = KG_OP_NE, [KG_OP_NE] = KG_OP_EQ, [KG_OP_LT] = KG_OP_GE,
+		[KG_OP_LE] = KG_OP_GT, [KG_OP_GT] = KG_OP_LE, [KG_OP_GE] = KG_OP_LT,
+	};
+	return of[op];
+}
+
+static gboolean op_of(const char *name, enum kg_op *ret)
+{
+	static const struct {
+		const char *name;
+		enum kg_op op;
+	} ops[] = {{"gt", KG_OP_GT}, {"ge", KG_OP_GE}, {"lt", KG_OP_LT}, {"le", KG_OP_LE}, {"eq", KG_OP_EQ}, {"ne", KG_OP_NE}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(ops); i++)
+		if (!strcmp(ops[i].name, name)) {
+			*ret = ops[i].op;
+			return TRUE;
+		}
+	return FALSE;
+}
+
+static int errno_of(const char *name)
+{
+	g_autofree char *up = g_ascii_strup(name, -1);
+
+	if (*up != 'E' || strlen(up) < 3)
+		return 0;
+	for (int e = 1; e < 134; e++)
+		if (!g_strcmp0(strerrorname_np(e), up))
+			return e;
+	if (!strcmp(up, "EWOULDBLOCK"))
+		return EAGAIN;
+	return 0;
+}
+
+static int signal_of(const char *name)
+{
+	g_autofree char *up = g_ascii_strup(name, -1);
+	const char *plain = g_str_has_prefix(up, "SIG") ? up + 3 : NULL;
+
+	for (int s = 1; plain && s < 32; s++)
+		if (!g_strcmp0(sigabbrev_np(s), plain))
+			return s;
+	return 0;
+}
+
+/* The word at i as it is written, dashes and all ("redis-server"); ret_to behind it. */
+static char *raw_word(const struct reading *r, guint i, guint *ret_to)
+{
+	const struct token *t = kg_tok(r, i), *last = t;
+	guint to = i + 1;
+
+	if (!t || t->is_mark)
+		return NULL;
+	if (t->is_quoted) {
+		*ret_to = to;
+		return g_strdup(t->text);
+	}
+	for (const struct token *n; (n = kg_tok(r, to)) && !n->is_mark && n->from == last->from + last->len + 1 &&
+				    r->prompt[last->from + last->len] == '-';
+	     to++)
+		last = n;
+	*ret_to = to;
+	gsize len = last->from + last->len - t->from;
+	if (last->is_possessive)
+		len -= g_str_has_suffix(last->text, "'s") ? 0 : r->prompt[t->from + len - 2] == '\'' ? 2 : 4;
+	return g_strndup(r->prompt + t->from, len);
+}
+
+/*
+ * A process's name at i: quoted, or that of a program that is well known or runs now; where the sentence says that
+ * it is a name ([is_said]), also a word that can be nothing else.
+ */
+static char *name_at(struct reading *r, guint i, gboolean is_said, guint *ret_to)
+{
+	const struct token *t = kg_tok(r, i);
+	g_autofree char *raw = raw_word(r, i, ret_to);
+	guint to;
+
+	if (!raw || !*raw || strchr(raw, '/'))
+		return NULL;
+	if (t->is_quoted)
+		return g_steal_pointer(&raw);
+	g_autofree char *low = g_utf8_strdown(raw, -1);
+	if (kg_is_program(r->lex, raw))
+		return g_steal_pointer(&raw);
+	if (kg_is_program(r->lex, low))
+		return g_steal_pointer(&low);
+	gboolean is_odd = FALSE;
+	for (const char *p = raw; *p; p++)
+		is_odd = is_odd || g_ascii_isdigit(*p) || strchr("-_.", *p);
+	if (is_said && is_odd && g_ascii_isalpha(*raw) && !kg_lexicon_knows(r->lex, t) && !kg_at(r, i, CAT_EVENT, &to))
+		return g_steal_pointer(&raw);
+	if (is_said && !kg_lexicon_knows(r->lex, t) && !t->is_number && !kg_lexicon_typo(r->lex, t->text))
+		kg_why(r, "if \"%s\" is the name of a process, put it in quotes", raw);
+	return NULL;
+}
+
+static gboolean is_path(const struct token *t)
+{
+	return t && !t->is_mark && *t->text == '/' && t->text[1];
+}
+
+/* The field of the events that names a file, or NULL. */
+static const char *path_field(const struct reading *r)
+{
+	const char *found = NULL;
+
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
+		for (guint f = 0; f < card->fields->len; f++) {
+			const struct kg_card_field *field = card->fields->pdata[f];
+			if (field->unit != KG_UNIT_PATH)
+				continue;
+			if (found && strcmp(found, field->name))
+				return NULL; /* old and new name: which one is meant? */
+			found = field->name;
+		}
+	}
+	return found;
+}
+
+static gint64 uid_of(const char *name)
+{
+	if (!strcmp(name, "root"))
+		return 0;
+	struct passwd *pw = getpwnam(name);
+	return pw ? (gint64)pw->pw_uid : -1;
+}
+
+static const struct kg_value_name *value_of(const struct reading *r, const char *field, const struct token *t)
+{
+	const struct kg_card_field *f = kg_reading_field(r, field);
+
+	for (guint k = 0; f && k < f->values->len; k++) {
+		const struct kg_value_name *v = f->values->pdata[k];
+		if (!g_ascii_strcasecmp(v->name, t->text))
+			return v;
+		for (guint s = 0; s < v->says->len; s++)
+			if (!g_ascii_strcasecmp(v->says->pdata[s], t->text))
+				return v;
+	}
+	return NULL;
+}
+
+/* A number with a unit that fits the field's; ret_to behind it. */
+static gboolean quantity_for(struct reading *r, const char *field, guint i, gint64 *ret, guint *ret_to)
+{
+	enum kg_unit unit = kg_reading_unit(r, field);
+	double number;
+	const char *said;
+	gint64 q;
+	guint to;
+
+	if (kg_time_at(r, i, &to, &q)) {
+		if (unit != KG_UNIT_NS && unit != KG_UNIT_US && unit != KG_UNIT_MS)
+			return FALSE;
+		*ret = unit == KG_UNIT_NS ? q : unit == KG_UNIT_US ? q / 1000 : q / 1000000;
+		*ret_to = to;
+		return TRUE;
+	}
+	if (kg_size_at(r, i, &to, &q)) {
+		if (unit != KG_UNIT_BYTES)
+			return FALSE;
+		*ret = q;
+		*ret_to = to;
+		return TRUE;
+	}
+	if (!kg_number_at(r, i, &to, &number, &said) || *said || number != (double)(gint64)number)
+		return FALSE;
+	if (kg_word_is(r, i, "a") || kg_word_is(r, i, "an"))
+		return FALSE;
+	/* "more than 5 files": a number of something else */
+	if (unit == KG_UNIT_NS || unit == KG_UNIT_US || unit == KG_UNIT_MS || kg_unit_is_text(unit) || unit == KG_UNIT_STACK || unit == KG_UNIT_IP)
+		return FALSE;
+	*ret = (gint64)number;
+	*ret_to = to;
+	return TRUE;
+}
+
+/* A value for [field] at i. Adds the filter; returns the token behind, or 0. */
+static guint read_value(struct reading *r, const char *field, enum kg_op op, guint i)
+{
+	const struct token *t = kg_tok(r, i);
+	enum kg_unit unit = kg_reading_unit(r, field);
+	gboolean is_equality = op == KG_OP_EQ || op == KG_OP_NE;
+	const struct kg_value_name *v;
+	gint64 number;
+	guint to;
+	int n;
+
+	if (!t || t->is_mark)
+		return 0;
+	if (is_equality && (v = value_of(r, field, t))) {
+		kg_add_filter(r, field, op, v->value, v->name);
+		return i + 1;
+	}
+	if (is_equality && unit == KG_UNIT_ERRNO && (n = errno_of(t->text))) {
+		kg_add_filter(r, field, op, n, strerrorname_np(n));
+		return i + 1;
+	}
+	if (is_equality && unit == KG_UNIT_SIGNAL && (n = signal_of(t->text))) {
+		g_autofree char *up = g_ascii_strup(t->text, -1);
+		kg_add_filter(r, field, op, n, up);
+		return i + 1;
+	}
+	if (is_equality && unit == KG_UNIT_UID && !t->is_number) {
+		g_autofree char *name = raw_word(r, i, &to);
+		if (!t->is_quoted && strcmp(name, "root") && kg_lexicon_knows(r->lex, t))
+			return 0;
+		if ((number = uid_of(name)) < 0) {
+			if (!kg_lexicon_knows(r->lex, t))
+				kg_why(r, "there is no user \"%s\" on this system", name);
+			return 0;
+		}
+		kg_add_filter(r, field, op, number, NULL);
+		return to;
+	}
+	if (quantity_for(r, field, i, &number, &to)) {
+		if (unit == KG_UNIT_PORT && (number < 0 || number > 65535)) {
+			kg_why(r, "%" G_GINT64_FORMAT " is not a port", number);
+			return 0;
+		}
+		kg_add_filter(r, field, op, number, NULL);
+		return to;
+	}
+	if (!is_equality)
+		return 0;
+	if (!strcmp(field, "comm") || !strcmp(field, "parent") || g_str_has_suffix(field, "_comm")) {
+		double d;
+		const char *u;
+		/* "process 1234" is a process id */
+		if (!strcmp(field, "comm") && kg_number_at(r, i, &to, &d, &u) && t->is_number && !*u && !kg_at(r, to, CAT_TIME, &to)) {
+			kg_add_filter(r, "pid", op, (gint64)d, NULL);
+			return i + 1;
+		}
+		g_autofree char *name = name_at(r, i, TRUE, &to);
+		if (!name)
+			return 0;
+		kg_add_text_filter(r, field, op, name, FALSE);
+		return to;
+	}
+	if (kg_unit_is_text(unit) && (t->is_quoted || is_path(t) || (t->is_name && unit != KG_UNIT_PATH && !kg_lexicon_knows(r->lex, t)))) {
+		g_autofree char *word = raw_word(r, i, &to);
+		kg_add_text_filter(r, field, op, word, FALSE);
+		return to;
+	}
+	if (unit == KG_UNIT_IP) {
+		unsigned char address[16];
+		g_autofree char *word = raw_word(r, i, &to);
+		if (inet_pton(AF_INET, word, address) == 1 || inet_pton(AF_INET6, word, address) == 1) {
+			kg_add_text_filter(r, field, op, word, FALSE);
+			return to;
+		}
+	}
+	return 0;
+}
+
+static void took(struct reading *r, guint from, guint to)
+{
+	const struct kg_filter *f = r->intent->filters->pdata[r->intent->filters->len - 1];
+	g_autofree char *value = f->text ? g_strdup_printf("%s %s %s%s", f->field, kg_op_name(f->op), f->text, f->is_prefix ? "..." : "")
+					 : g_strdup_printf("%s %s %" G_GINT64_FORMAT, f->field, kg_op_name(f->op), f->number);
+
+	kg_take(r, from, to, "filter", value);
+}
+
+/* "> 10ms", "slower than 10 ms", "bigger than 1 MB" for [field], or without a field for what the unit says. */
+static guint read_compare(struct reading *r, const char *field, gboolean is_not, guint from, guint i)
+{
+	guint j, to, end;
+	const struct entry *e = kg_at(r, i, CAT_CMP, &j);
+	enum kg_op op;
+	gint64 q;
+
+	if (!e || !op_of(e->value, &op))
+		return 0;
+	if (is_not)
+		op = inverse(op);
+	if (field) {
+		end = read_value(r, field, op, j);
+		if (end)
+			took(r, from, end);
+		return end;
+	}
+	const char *is_about = e->hint;
+	g_autofree char *size = NULL;
+	guint unused;
+	if (kg_time_at(r, j, &to, &q) && g_strcmp0(is_about, "size")) {
+		kg_add_filter(r, KG_DURATION, op, q, NULL);
+	} else if (g_strcmp0(is_about, "time") && (kg_size_at(r, j, &to, &q) || (is_about && kg_tok(r, j) && kg_tok(r, j)->is_number &&
+		   !*kg_tok(r, j)->unit && ((to = j + 1), (q = (gint64)kg_tok(r, j)->number), !kg_at(r, to, CAT_TIME, &unused))))) {
+		for (guint k = 0; !size && k < r->mentions->len; k++) {
+			const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
+			for (guint f = 0; f < card->fields->len; f++) {
+				const struct kg_card_field *field_of = card->fields->pdata[f];
+				if (field_of->is_measure && field_of->unit == KG_UNIT_BYTES)
+					size = g_strdup(field_of->name);
+			}
+		}
+		if (!size)
+			return 0;
+		kg_add_filter(r, size, op, q, NULL);
+	} else {
+		return 0;
+	}
+	took(r, from, to);
+	return to;
+}
+
+/* "between 4 KiB and 64 KiB" */
+static guint read_between(struct reading *r, const char *field, guint from, guint i)
+{
+	gint64 low, high;
+	guint mid, to;
+	g_autofree char *size = NULL;
+
+	if (!kg_word_is(r, i, "between"))
+		return 0;
+	gboolean is_time = kg_time_at(r, i + 1, &mid, &low);
+	if (!is_time && !kg_size_at(r, i + 1, &mid, &low))
+		return 0;
+	if (!kg_word_is(r, mid, "and") || !(is_time ? kg_time_at(r, mid + 1, &to, &high) : kg_size_at(r, mid + 1, &to, &high)))
+		return 0;
+	if (!field && !is_time)
+		for (guint k = 0; k < r->mentions->len; k++) {
+			const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
+			for (guint f = 0; f < card->fields->len && !size; f++) {
+				const struct kg_card_field *x = card->fields->pdata[f];
+				if (x->is_measure && x->unit == KG_UNIT_BYTES)
+					size = g_strdup(x->name);
+			}
+		}
+	const char *on = field ? field : is_time ? KG_DURATION : size;
+	if (!on || kg_reading_unit(r, on) != (is_time ? KG_UNIT_NS : KG_UNIT_BYTES))
+		return 0;
+	kg_add_filter(r, on, KG_OP_GE, low, NULL);
+	kg_add_filter(r, on, KG_OP_LE, high, NULL);
+	took(r, from, to);
+	return to;
+}
+
+/* FIELD [is|cmp] VALUE */
+static guint read_field_value(struct reading *r, guint from, guint i, gboolean is_not, gboolean own_only)
+{
+	guint j, k, to = 0;
+	g_autofree char *field = kg_field_at(r, i, &j);
+
+	if (!field && kg_at(r, i, CAT_DURATION, &j))
+		field = g_strdup(KG_DURATION);
+	if (!field || (own_only && !kg_reading_field(r, field)))
+		return 0;
+	const struct kg_standard_field *standard = kg_standard_field(field);
+	if (standard && (standard->unit == KG_UNIT_STACK || !strcmp(field, "time")))
+		return 0;
+	guint n = kg_skip_fillers(r, j);
+	if (n == j && kg_at(r, j, CAT_NAMED, &k))
+		j = k;
+	if ((to = read_compare(r, field, is_not, from, j)) || (to = read_between(r, field, from, j)))
+		return to;
+	const struct entry *is = kg_at(r, j, CAT_IS, &k);
+	guint at = is ? k : j;
+	gboolean inner_not = is && kg_word_is(r, at, "not");
+	if (inner_not)
+		at++;
+	if (is && kg_word_is(r, j, "=") && (to = 0))
+		return 0;
+	to = read_value(r, field, (is_not != inner_not) ? KG_OP_NE : KG_OP_EQ, at);
+	if (to)
+		took(r, from, to);
+	return to;
+}
+
+static guint read_outcome(struct reading *r, guint i, guint from, gboolean is_not)
+{
+	const struct token *t = kg_tok(r, i);
+	const struct entry *e;
+	guint to, best = i;
+	int n;
+
+	if (!kg_reading_field(r, "error"))
+		return 0;
+	if (t && !t->is_quoted && !t->is_mark && (n = errno_of(t->text))) {
+		kg_add_filter(r, "error", is_not ? KG_OP_NE : KG_OP_EQ, n, strerrorname_np(n));
+		to = i + 1;
+		if (kg_word_is(r, to, "error") || kg_word_is(r, to, "errors"))
+			to++;
+		took(r, from, to);
+		r->wants_failed = TRUE;
+		return to;
+	}
+	if ((e = kg_at(r, i, CAT_ERRNO, &to)) && to > best) {
+		kg_add_filter(r, "error", is_not ? KG_OP_NE : KG_OP_EQ, errno_of(e->value), e->value);
+		if (kg_word_is(r, to, "error") || kg_word_is(r, to, "errors"))
+			to++;
+		took(r, from, to);
+		r->wants_failed = TRUE;
+		return to;
+	}
+	if (((e = kg_at(r, i, CAT_FAILED, &to)) || (e = kg_at(r, i, CAT_SUCCEEDED, &to)))) {
+		gboolean failed = (e->cat == CAT_FAILED) != is_not;
+		kg_add_filter(r, "error", failed ? KG_OP_NE : KG_OP_EQ, 0, NULL);
+		took(r, from, to);
+		r->wants_failed = r->wants_failed || failed;
+		return to;
+	}
+	return 0;
+}
+
+static guint read_address(struct reading *r, guint i, guint from, gboolean is_from, gboolean is_not)
+{
+	unsigned char address[16];
+	const struct token *t = kg_tok(r, i);
+	guint to;
+
+	if (!t || t->is_mark)
+		return 0;
+	g_autofree char *word = raw_word(r, i, &to);
+	if (inet_pton(AF_INET, word, address) != 1 && inet_pton(AF_INET6, word, address) != 1)
+		return 0;
+	const char *field = is_from ? "saddr" : "daddr";
+	if (kg_reading_unit(r, field) != KG_UNIT_IP)
+		return 0;
+	kg_add_text_filter(r, field, is_not ? KG_OP_NE : KG_OP_EQ, word, FALSE);
+	took(r, from, to);
+	return to;
+}
+
+static guint read_path(struct reading *r, guint i, guint from, gboolean is_prefix, gboolean is_not)
+{
+	const struct token *t = kg_tok(r, i);
+	const char *field = path_field(r);
+	guint to;
+
+	if (!is_path(t) || !field)
+		return 0;
+	g_autofree char *word = raw_word(r, i, &to);
+	if (is_prefix && !g_str_has_suffix(word, "/")) {
+		char *slash = g_strconcat(word, "/", NULL);
+		g_free(word);
+		word = slash;
+	}
+	kg_add_text_filter(r, field, is_not ? KG_OP_NE : KG_OP_EQ, word, is_prefix || g_str_has_suffix(word, "/"));
+	g_ptr_array_add(r->intent->notes, g_strdup_printf("a file is compared as the program named it: \"%s\" does not match the same file named by a "
+							  "relative path or through a link", word));
+	took(r, from, to);
+	return to;
+}
+
+static guint read_family(struct reading *r, guint i, guint from, gboolean is_not)
+{
+	guint to;
+	const struct entry *e = kg_at(r, i, CAT_FAMILY, &to);
+
+	if (!e)
+		return 0;
+	if (!strcmp(e->value, "both")) {
+		if (is_not)
+			return 0;
+		kg_take(r, from, to, "variants", "IPv4 and IPv6");
+		return to;
+	}
+	kg_add_filter(r, KG_FAMILY, is_not ? KG_OP_NE : KG_OP_EQ, !strcmp(e->value, "ipv6") ? 10 : 2, e->value);
+	took(r, from, to);
+	return to;
+}
+
+/* A known value of a field of the events, without the field's name: "SIGKILL", "established". */
+static guint read_named_value(struct reading *r, guint i, guint from, gboolean is_not)
+{
+	g_autoptr(GArray) lens = g_array_new(FALSE, FALSE, sizeof(guint));
+	g_autoptr(GPtrArray) found = kg_lexicon_at(r->lex, r->tokens, i, lens);
+	const struct token *t = kg_tok(r, i);
+	int n = t->is_quoted ? 0 : signal_of(t->text);
+
+	for (guint k = 0; k < found->len; k++) {
+		const struct entry *e = found->pdata[k];
+		gboolean is_here = FALSE;
+
+		for (guint m = 0; e->cat == CAT_VALUE && m < r->mentions->len; m++)
+			is_here = is_here || g_array_index(r->mentions, struct mention, m).card == e->card;
+		if (!is_here)
+			continue;
+		guint to = i + g_array_index(lens, guint, k);
+		/* where two fields know the value, which one is meant? */
+		for (guint o = 0; o < found->len; o++) {
+			const struct entry *other = found->pdata[o];
+			if (other->cat == CAT_VALUE && other->card == e->card && strcmp(other->value, e->value))
+				return 0;
+		}
+		const struct kg_card_field *f = kg_card_field(e->card, e->value);
+		const char *name = e->phrase;
+		for (guint v = 0; v < f->values->len; v++)
+			if (((struct kg_value_name *)f->values->pdata[v])->value == e->number)
+				name = ((struct kg_value_name *)f->values->pdata[v])->name;
+		kg_add_filter(r, e->value, is_not ? KG_OP_NE : KG_OP_EQ, e->number, name);
+		took(r, from, to);
+		return to;
+	}
+	for (guint m = 0; n && m < r->mentions->len; m++) {
+		const struct kg_card *card = g_array_index(r->mentions, struct mention, m).card;
+		for (guint f = 0; f < card->fields->len; f++) {
+			const struct kg_card_field *field = card->fields->pdata[f];
+			if (field->unit != KG_UNIT_SIGNAL)
+				continue;
+			g_autofree char *up = g_ascii_strup(t->text, -1);
+			kg_add_filter(r, field->name, is_not ? KG_OP_NE : KG_OP_EQ, n, up);
+			took(r, from, i + 1);
+			return i + 1;
+		}
+	}
+	return 0;
+}
+
+/* [only] [not] [preposition] condition */
+guint kg_read_filter(struct reading *r, guint from)
+{
+	guint i = from, j, to;
+	gboolean is_not = FALSE, is_to = FALSE, is_from = FALSE, is_by = FALSE, is_below = FALSE, is_said = FALSE;
+	const struct entry *e;
+
+	if (kg_at(r, i, CAT_ONLY, &j))
+		i = j;
+	if (kg_at(r, i, CAT_NOT, &j)) {
+		is_not = TRUE;
+		i = j;
+		if (kg_word_is(r, from, "non") && kg_word_is(r, i, "-"))
+			i++;
+	}
+	if ((e = kg_at(r, i, CAT_BELOW, &j)) && (to = read_path(r, kg_skip_fillers(r, j), from, TRUE, is_not)))
+		return to;
+	if ((e = kg_at(r, i, CAT_NAMED, &j))) {
+		is_said = TRUE;
+		i = j;
+	} else if ((e = kg_at(r, i, CAT_PREP, &j))) {
+		is_to = !strcmp(e->value, "to");
+		is_from = !strcmp(e->value, "from");
+		is_by = strcmp(e->value, "to") && strcmp(e->value, "at") && strcmp(e->value, "through");
+		is_below = !strcmp(e->value, "in");
+		i = j;
+	} else if (kg_word_is(r, i, "with") || kg_word_is(r, i, "where") || kg_word_is(r, i, "whose")) {
+		i++;
+	} else {
+		is_by = is_not || i > from;
+	}
+	if (is_not && !is_by && !is_to && !is_from && kg_at(r, i, CAT_PREP, &j)) {
+		is_by = TRUE;
+		i = j;
+	}
+	i = kg_skip_fillers(r, i);
+	if (i >= r->tokens->len)
+		return 0;
+	if (is_said) {
+		g_autofree char *name = name_at(r, i, TRUE, &to);
+		if (name) {
+			kg_add_text_filter(r, "comm", is_not ? KG_OP_NE : KG_OP_EQ, name, FALSE);
+			took(r, from, to);
+			return to;
+		}
+		return 0;
+	}
+	if ((to = read_outcome(r, i, from, is_not)) || (to = read_family(r, i, from, is_not)) ||
+	    (to = read_field_value(r, from, i, is_not, is_to)) || (to = read_compare(r, NULL, is_not, from, i)) ||
+	    (to = read_between(r, NULL, from, i)) || (to = read_address(r, i, from, is_from, is_not)) ||
+	    (to = read_path(r, i, from, is_below, is_not)) || (to = read_named_value(r, i, from, is_not)))
+		return to;
+	if (is_to)
+		return 0; /* "signals to nginx": whom it goes to is no condition on who did it */
+	if ((is_by || kg_word_is(r, from, "as")) && kg_at(r, i, CAT_ROOT, &to)) {
+		kg_add_filter(r, "uid", is_not ? KG_OP_NE : KG_OP_EQ, 0, NULL);
+		took(r, from, to);
+		return to;
+	}
+	g_autofree char *name = name_at(r, i, FALSE, &to);
+	if (!name)
+		return 0;
+	/* "the nginx process": the noun belongs to it */
+	if (kg_at(r, to, CAT_FIELD, &j)) {
+		const struct entry *noun = kg_at(r, to, CAT_FIELD, &j);
+		if (!strcmp(noun->value, "comm") && !kg_word_is(r, to, "command"))
+			to = j;
+	}
+	kg_add_text_filter(r, "comm", is_not ? KG_OP_NE : KG_OP_EQ, name, FALSE);
+	took(r, from, to);
+	/* "except sshd and cron", "not by a, b" */
+	while (is_not && (kg_word_is(r, to, "and") || kg_word_is(r, to, "or") || kg_word_is(r, to, ","))) {
+		guint next;
+		g_autofree char *more = name_at(r, to + 1, FALSE, &next);
+		if (!more)
+			break;
+		kg_add_text_filter(r, "comm", KG_OP_NE, more, FALSE);
+		took(r, to, next);
+		to = next;
+	}
+	return to;
+}

@@ -1,0 +1,418 @@
+/*
+ * From the pieces to the intent: what is measured, which role each loose field has, and whether it all goes together.
+ */
+#include "words.h"
+
+#include <string.h>
+
+static const struct kg_card *card_at(const struct reading *r, guint k)
+{
+	return g_array_index(r->mentions, struct mention, k).card;
+}
+
+static gboolean has_duration(const struct kg_card *card)
+{
+	if (card->duration)
+		return TRUE;
+	for (guint w = 0; w < card->ways->len; w++)
+		if (((struct kg_card_way *)card->ways->pdata[w])->begins->len)
+			return TRUE;
+	return FALSE;
+}
+
+/* Can it be told whether the operation succeeded? */
+static gboolean has_ok(const struct kg_card *card)
+{
+	for (guint w = 0; w < card->ways->len; w++) {
+		const struct kg_card_way *way = card->ways->pdata[w];
+		for (guint k = 0; k < way->sites->len; k++)
+			if (((struct kg_card_site *)way->sites->pdata[k])->ok)
+				return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean has_task(const struct kg_card *card)
+{
+	for (guint w = 0; w < card->ways->len; w++) {
+		const struct kg_card_way *way = card->ways->pdata[w];
+		/* the context of a span's beginning is that of its card */
+		if (way->context == KG_CONTEXT_TASK || way->is_same_task || (way->begins->len && card->context == KG_CONTEXT_TASK))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static const char *measure_field(const struct reading *r)
+{
+	const struct kg_card *card = card_at(r, 0);
+
+	for (guint f = 0; f < card->fields->len; f++) {
+		const struct kg_card_field *field = card->fields->pdata[f];
+		if (field->is_measure && kg_reading_has_field(r, field->name))
+			return field->name;
+	}
+	return NULL;
+}
+
+static gboolean is_amount(const struct reading *r, const char *field)
+{
+	const struct kg_card_field *f = kg_reading_field(r, field);
+
+	return f && kg_unit_is_number(f->unit) && f->unit != KG_UNIT_PID && f->unit != KG_UNIT_TID && f->unit != KG_UNIT_UID && f->unit != KG_UNIT_GID &&
+	       f->unit != KG_UNIT_CPU && f->unit != KG_UNIT_ERRNO && f->unit != KG_UNIT_SYSCALL && f->unit != KG_UNIT_SIGNAL && f->unit != KG_UNIT_PORT &&
+	       f->unit != KG_UNIT_DEV && f->unit != KG_UNIT_FLAGS && f->unit != KG_UNIT_ADDRESS && f->unit != KG_UNIT_CGROUP;
+}
+
+static gboolean needs_value(enum kg_measure m)
+{
+	return m == KG_MEASURE_SUM || m == KG_MEASURE_AVG || m == KG_MEASURE_MIN || m == KG_MEASURE_MAX || m == KG_MEASURE_STATS ||
+	       m == KG_MEASURE_HIST || m == KG_MEASURE_LHIST;
+}
+
+static const char *loose_words(const struct reading *r, const struct loose *l)
+{
+	const struct token *a = kg_tok(r, l->from);
+
+	return a ? a->text : "";
+}
+
+static void add_name(GPtrArray *list, const char *name)
+{
+	if (!kg_list_has(list, name))
+		g_ptr_array_add(list, g_strdup(name));
+}
+
+/* The amount that stands in the sentence without a role is what is measured. */
+static void value_from_loose(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+
+	for (guint k = 0; k < r->loose->len && !in->value; k++) {
+		const struct loose *l = &g_array_index(r->loose, struct loose, k);
+		enum kg_measure m = in->measure;
+		const struct kg_card_field *f = kg_reading_field(r, l->field);
+
+		if (!is_amount(r, l->field))
+			continue;
+		gboolean is_implied = f->is_measure && !r->wants_each && !(r->is_print_said && r->is_show_said) &&
+				      (m == KG_MEASURE_NONE || m == KG_MEASURE_COUNT);
+		if (!needs_value(m) && !is_implied)
+			continue;
+		if (is_implied)
+			in->measure = in->is_rate || m == KG_MEASURE_COUNT || !strstr(loose_words(r, l), "size") ? KG_MEASURE_SUM : KG_MEASURE_HIST;
+		in->value = g_strdup(l->field);
+		struct loose *gone = &g_array_index(r->loose, struct loose, k);
+		g_free(gone->field);
+		g_array_remove_index(r->loose, k);
+		return;
+	}
+}
+
+/* A sentence that measures sizes has a condition on the size: then a histogram without a word for it is one of sizes. */
+static void value_from_filters(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+
+	for (guint k = 0; k < in->filters->len && !in->value; k++) {
+		const struct kg_filter *f = in->filters->pdata[k];
+		if (!f->is_text && (!strcmp(f->field, KG_DURATION) || (is_amount(r, f->field) && f->op != KG_OP_EQ)))
+			in->value = g_strdup(f->field);
+	}
+}
+
+static gboolean settle_value(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+	const char *field = measure_field(r);
+
+	value_from_loose(r);
+	if (!needs_value(in->measure) || in->value)
+		return TRUE;
+	for (guint k = 0; k < r->intent->origins->len; k++) {
+		/* "biggest write": its size */
+		const struct kg_origin *o = in->origins->pdata[k];
+		if (!strcmp(o->part, "measure") && field && (g_ascii_strncasecmp(o->words, "big", 3) == 0 || g_ascii_strncasecmp(o->words, "larg", 4) == 0 ||
+							     g_ascii_strncasecmp(o->words, "small", 5) == 0 || g_ascii_strncasecmp(o->words, "great", 5) == 0)) {
+			in->value = g_strdup(field);
+			return TRUE;
+		}
+	}
+	value_from_filters(r);
+	if (in->value)
+		return TRUE;
+	if (in->measure == KG_MEASURE_SUM) {
+		in->measure = KG_MEASURE_COUNT; /* "total reads", "how much ..." */
+		return TRUE;
+	}
+	gboolean spans = has_duration(card_at(r, 0));
+	if (field && !spans) {
+		in->value = g_strdup(field);
+		return TRUE;
+	}
+	if (!field && spans && r->mentions->len == 1) {
+		in->value = g_strdup(KG_DURATION);
+		return TRUE;
+	}
+	kg_why(r, "%s of what? Say for example \"%s\"%s", kg_measure_name(in->measure), field ? field : "latency", field && spans ? " or \"latency\"" : "");
+	return FALSE;
+}
+
+/* "open /etc/passwd" is an order, not a question: an event's bare verb in front, and nothing that asks. */
+static gboolean is_order(const struct reading *r)
+{
+	const struct mention *m = &g_array_index(r->mentions, struct mention, 0);
+	const struct token *t = kg_tok(r, m->from);
+
+	return m->from == 0 && m->to == 1 && !m->is_named && !g_str_has_suffix(t->text, "s") && !g_str_has_suffix(t->text, "ing");
+}
+
+static gboolean settle_measure(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+
+	if (in->lhist_step || in->lhist_max) {
+		if (in->measure == KG_MEASURE_NONE || in->measure == KG_MEASURE_HIST)
+			in->measure = KG_MEASURE_LHIST;
+		if (in->measure != KG_MEASURE_LHIST) {
+			kg_why(r, "steps are for a histogram");
+			return FALSE;
+		}
+	}
+	if (!settle_value(r))
+		return FALSE;
+	if (in->measure != KG_MEASURE_NONE && in->measure != KG_MEASURE_PRINT) {
+		if (in->measure == KG_MEASURE_COUNT && in->value) {
+			if (!strcmp(in->value, KG_DURATION)) {
+				kg_why(r, "count, or the time it takes? Both at once is \"count and average\"");
+				return FALSE;
+			}
+			in->measure = KG_MEASURE_SUM;
+		}
+		return TRUE;
+	}
+	if (r->wants_each && !in->by->len && !in->is_rate)
+		in->measure = KG_MEASURE_PRINT;
+	else if (in->value && !strcmp(in->value, KG_DURATION))
+		in->measure = r->is_show_said || r->wants_each ? KG_MEASURE_PRINT : in->top || r->is_which ? KG_MEASURE_SUM : KG_MEASURE_HIST;
+	else if (in->value)
+		in->measure = KG_MEASURE_SUM;
+	else if (in->is_rate)
+		in->measure = KG_MEASURE_COUNT;
+	else if (r->is_print_said && (r->is_show_said || r->wants_each) && !r->is_which)
+		in->measure = KG_MEASURE_PRINT;
+	else if (in->by->len || in->top || in->every_ns || r->has_superlative)
+		in->measure = KG_MEASURE_COUNT;
+	else if (r->is_print_said || r->is_show_said || r->wants_each)
+		in->measure = KG_MEASURE_PRINT;
+	else if (is_order(r)) {
+		kg_why(r, "say what to do with it: count, print, ...");
+		return FALSE;
+	} else
+		in->measure = card_at(r, 0)->heat == KG_HEAT_HIGH || card_at(r, 0)->is_sample ? KG_MEASURE_COUNT : KG_MEASURE_PRINT;
+	return TRUE;
+}
+
+/* Fields without a role: shown where events are shown, keys where stacks are counted, else the sentence was not understood. */
+static gboolean settle_loose(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+
+	for (guint k = 0; k < r->loose->len; k++) {
+		const struct loose *l = &g_array_index(r->loose, struct loose, k);
+		enum kg_unit unit = kg_reading_unit(r, l->field);
+
+		if (in->value && !strcmp(in->value, l->field))
+			continue;
+		if (in->measure == KG_MEASURE_PRINT) {
+			add_name(in->show, l->field);
+		} else if (in->measure == KG_MEASURE_COUNT && (unit == KG_UNIT_STACK || (!in->by->len && in->top))) {
+			add_name(in->by, l->field);
+		} else {
+			for (guint i = l->from; i < l->to; i++)
+				r->used[i] = FALSE;
+			kg_why(r, "it is not clear what \"%s\" is for: say \"by %s\" to group by it", l->field, l->field);
+			return FALSE;
+		}
+		kg_take(r, l->from, l->to, in->measure == KG_MEASURE_PRINT ? "show" : "by", l->field);
+	}
+	return TRUE;
+}
+
+static gboolean settle_lists(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+
+	if (in->measure == KG_MEASURE_PRINT) {
+		if (in->value) {
+			add_name(in->show, in->value);
+			g_clear_pointer(&in->value, g_free);
+		}
+		for (guint k = 0; k < in->by->len; k++)
+			add_name(in->show, in->by->pdata[k]);
+		g_ptr_array_set_size(in->by, 0);
+		if (in->top || in->every_ns) {
+			kg_why(r, in->top ? "single events can't be ranked: only counts, sums and the like can" : "single events are shown as they happen, not at an interval");
+			return FALSE;
+		}
+		return TRUE;
+	}
+	for (guint k = 0; k < in->show->len; k++) {
+		if (in->measure != KG_MEASURE_COUNT && in->measure != KG_MEASURE_SUM) {
+			if (in->value && !strcmp(in->value, in->show->pdata[k]))
+				continue;
+			if (r->is_print_said && in->by->len == 0)
+				;
+			else {
+				kg_why(r, "a %s can't also show \"%s\" of each event", kg_measure_name(in->measure), (char *)in->show->pdata[k]);
+				return FALSE;
+			}
+		}
+		if (!in->value || strcmp(in->value, in->show->pdata[k]))
+			add_name(in->by, in->show->pdata[k]);
+	}
+	g_ptr_array_set_size(in->show, 0);
+	return TRUE;
+}
+
+static gboolean check_field(struct reading *r, const char *field)
+{
+	const struct kg_standard_field *s = kg_standard_field(field);
+
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct kg_card *card = card_at(r, k);
+
+		if (!strcmp(field, KG_DURATION) && !kg_card_field(card, field)) {
+			if (has_duration(card))
+				continue;
+			kg_why(r, "%s: how long it takes is not known", card->plural);
+			return FALSE;
+		}
+		if (kg_card_field(card, field))
+			continue;
+		if (!s) {
+			kg_why(r, "%s have no %s", card->plural, field);
+			return FALSE;
+		}
+		if (s->needs_task && !has_task(card)) {
+			kg_why(r, "%s do not run in the context of the process that caused them: its %s is not known there", card->plural, s->title);
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+static gboolean check_filters(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+	gboolean has_errno = FALSE, failed = FALSE, succeeded = FALSE;
+	const struct kg_filter *comm = NULL;
+
+	for (guint k = 0; k < in->filters->len; k++) {
+		const struct kg_filter *f = in->filters->pdata[k];
+
+		if (!check_field(r, f->field))
+			return FALSE;
+		if (!strcmp(f->field, "error")) {
+			has_errno = has_errno || (f->op == KG_OP_EQ && f->number);
+			failed = failed || (f->op == KG_OP_NE && !f->number) || (f->op == KG_OP_EQ && f->number);
+			succeeded = succeeded || (f->op == KG_OP_EQ && !f->number);
+		}
+		if (!strcmp(f->field, "comm") && f->op == KG_OP_EQ) {
+			if (comm && strcmp(comm->text, f->text)) {
+				kg_why(r, "a process is called \"%s\" or \"%s\", not both", comm->text, f->text);
+				return FALSE;
+			}
+			comm = f;
+		}
+		for (guint m = 0; m < k; m++) {
+			const struct kg_filter *o = in->filters->pdata[m];
+			if (!strcmp(o->field, f->field) && o->op == KG_OP_EQ && f->op == KG_OP_EQ && (o->number != f->number || g_strcmp0(o->text, f->text))) {
+				kg_why(r, "two values for %s: both can't hold", f->field);
+				return FALSE;
+			}
+		}
+	}
+	if (failed && succeeded) {
+		kg_why(r, "failed and successful at once: nothing is both");
+		return FALSE;
+	}
+	const struct kg_card_field *value = in->value ? kg_reading_field(r, in->value) : NULL;
+	if (failed && value && value->unit == KG_UNIT_BYTES && value->is_measure && has_ok(card_at(r, 0))) {
+		kg_why(r, "%s that failed have no %s", card_at(r, 0)->plural, in->value);
+		return FALSE;
+	}
+	for (guint k = 0; k < in->filters->len;) {
+		const struct kg_filter *f = in->filters->pdata[k];
+		/* "failed ... with ENOENT" is one condition; so is one that is said twice */
+		gboolean is_twice = FALSE;
+		for (guint m = 0; m < k; m++) {
+			const struct kg_filter *o = in->filters->pdata[m];
+			is_twice = is_twice || (!strcmp(o->field, f->field) && o->op == f->op && o->number == f->number && !g_strcmp0(o->text, f->text));
+		}
+		if (is_twice || (has_errno && !strcmp(f->field, "error") && f->op == KG_OP_NE && !f->number))
+			g_ptr_array_remove_index(in->filters, k);
+		else
+			k++;
+	}
+	return TRUE;
+}
+
+static gboolean check_measure(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+	enum kg_unit unit = in->value ? kg_reading_unit(r, in->value) : KG_UNIT_NONE;
+
+	if (in->value && !check_field(r, in->value))
+		return FALSE;
+	if (in->value && strcmp(in->value, KG_DURATION) && !kg_unit_is_number(unit)) {
+		kg_why(r, "%s is no number: it has no %s", in->value, kg_measure_name(in->measure));
+		return FALSE;
+	}
+	if (in->measure == KG_MEASURE_LHIST && (!in->lhist_step || in->lhist_max <= in->lhist_min || (in->lhist_max - in->lhist_min) / in->lhist_step > 1000)) {
+		kg_why(r, "a linear histogram needs its range and step: \"from 0 to 100 ms in steps of 10 ms\" (at most 1000 steps)");
+		return FALSE;
+	}
+	if (in->is_rate && in->measure != KG_MEASURE_COUNT && in->measure != KG_MEASURE_SUM) {
+		kg_why(r, "only counts and sums are shown per second");
+		return FALSE;
+	}
+	if (in->display && !(in->value && unit == KG_UNIT_NS) && in->measure != KG_MEASURE_PRINT) {
+		kg_why(r, "a unit of time is asked for, but nothing that is a time");
+		return FALSE;
+	}
+	if (in->top && !in->by->len) {
+		add_name(in->by, "comm"); /* "top 10 by bytes": of what? of processes */
+		if (!check_field(r, "comm"))
+			return FALSE;
+	}
+	if (r->is_which && in->measure == KG_MEASURE_PRINT && in->by->len)
+		return FALSE;
+	return TRUE;
+}
+
+gboolean kg_settle(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+
+	if (!settle_measure(r) || !settle_loose(r) || !settle_lists(r) || !check_measure(r) || !check_filters(r))
+		return FALSE;
+	for (guint k = 0; k < in->by->len; k++)
+		if (!check_field(r, in->by->pdata[k]))
+			return FALSE;
+	for (guint k = 0; k < in->show->len; k++)
+		if (!check_field(r, in->show->pdata[k]))
+			return FALSE;
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct mention *m = &g_array_index(r->mentions, struct mention, k);
+		gboolean is_there = FALSE;
+
+		for (guint e = 0; e < in->events->len; e++)
+			is_there = is_there || in->events->pdata[e] == m->card;
+		if (!is_there)
+			g_ptr_array_add(in->events, (void *)m->card);
+		if (m->is_done && has_ok(m->card) && !r->wants_failed && !r->wants_attempts)
+			g_ptr_array_add(in->only_ok, (void *)m->card);
+	}
+	return TRUE;
+}

@@ -1,0 +1,113 @@
+/*
+ * Times in a sentence: "for 10 seconds", "every 5 s", "per second", "until Ctrl-C", "in milliseconds".
+ */
+#include "words.h"
+
+#include <string.h>
+
+static guint read_during(struct reading *r, guint i, guint j)
+{
+	gint64 ns;
+	guint to;
+
+	while (kg_word_is(r, j, "the") || kg_word_is(r, j, "about") || kg_word_is(r, j, "next"))
+		j++;
+	if (!kg_time_at(r, j, &to, &ns) || ns <= 0)
+		return 0;
+	/* "over 20 ms" is a comparison, and "over 5 s" may be one where single events are shown */
+	gboolean is_over = kg_word_is(r, i, "over");
+	if (is_over && (ns < 1000000000 || r->intent->measure == KG_MEASURE_NONE || r->intent->measure == KG_MEASURE_PRINT))
+		return 0;
+	if (r->intent->for_ns && r->intent->for_ns != ns) {
+		kg_why(r, "two durations are asked for");
+		return 0;
+	}
+	r->intent->for_ns = ns;
+	g_autofree char *value = g_strdup_printf("%g s", (double)ns / 1e9);
+	kg_take(r, i, to, "for", value);
+	return to;
+}
+
+static guint set_every(struct reading *r, guint i, guint to, gint64 ns)
+{
+	if (ns <= 0 || (r->intent->every_ns && r->intent->every_ns != ns)) {
+		kg_why(r, "two intervals are asked for");
+		return 0;
+	}
+	r->intent->every_ns = ns;
+	g_autofree char *value = g_strdup_printf("%g s", (double)ns / 1e9);
+	kg_take(r, i, to, "every", value);
+	return to;
+}
+
+static guint read_every(struct reading *r, guint i, guint j)
+{
+	gint64 ns;
+	guint to;
+	const struct entry *unit;
+
+	if (kg_time_at(r, j, &to, &ns)) {
+		if (kg_word_is(r, to, "interval") || kg_word_is(r, to, "intervals"))
+			to++;
+		return set_every(r, i, to, ns);
+	}
+	if ((unit = kg_at(r, j, CAT_TIME, &to)) && strlen(unit->phrase) > 2) {
+		if (kg_word_is(r, to, "or") && kg_word_is(r, to + 1, "so"))
+			return 0;
+		return set_every(r, i, to, g_ascii_strtoll(unit->value, NULL, 10));
+	}
+	return 0;
+}
+
+/* "10 seconds" on its own, between marks or at the end; "1 second intervals". */
+static guint read_bare(struct reading *r, guint i)
+{
+	gint64 ns;
+	guint to;
+	const struct token *after;
+
+	if (!kg_time_at(r, i, &to, &ns) || ns <= 0)
+		return 0;
+	if (kg_word_is(r, to, "interval") || kg_word_is(r, to, "intervals"))
+		return set_every(r, i, to + 1, ns);
+	after = kg_tok(r, to);
+	if (r->intent->for_ns || ns < 1000000000 || (after && !after->is_mark) || kg_word_is(r, i, "a"))
+		return 0;
+	return read_during(r, i, i);
+}
+
+guint kg_read_time(struct reading *r, guint i)
+{
+	const struct entry *e;
+	guint to, j;
+
+	if ((e = kg_at(r, i, CAT_UNTIL, &to))) {
+		kg_take(r, i, to, "until", "it is stopped");
+		return to;
+	}
+	if ((e = kg_at(r, i, CAT_EVERY, &to)) && (j = read_every(r, i, to)))
+		return j;
+	if ((e = kg_at(r, i, CAT_DURING, &to)) && (j = read_during(r, i, to)))
+		return j;
+	if ((e = kg_at(r, i, CAT_RATE, &to)) || (e = kg_at(r, i, CAT_RATE_MINUTE, &to))) {
+		gint64 ns = e->cat == CAT_RATE ? 1000000000 : 60000000000;
+		if (r->intent->is_rate && r->intent->every_ns == ns) {
+			kg_take(r, i, to, NULL, NULL);
+			return to;
+		}
+		if (!set_every(r, i, to, ns))
+			return 0;
+		r->intent->is_rate = TRUE;
+		return to;
+	}
+	/* "in milliseconds" */
+	if (kg_word_is(r, i, "in") && (e = kg_at(r, i + 1, CAT_TIME, &to))) {
+		gint64 ns = g_ascii_strtoll(e->value, NULL, 10);
+		r->intent->display = ns == 1 ? KG_UNIT_NS : ns == 1000 ? KG_UNIT_US : ns == 1000000 ? KG_UNIT_MS : KG_UNIT_NONE;
+		if (ns > 1000000)
+			return 0;
+		kg_take(r, i, to, "unit", kg_unit_name(r->intent->display));
+		return to;
+	}
+	return read_bare(r, i);
+}
