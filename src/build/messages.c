@@ -9,6 +9,7 @@
  *   definitions.h:3:2: error: unknown type name 'bogus'                         clang, about a file that bpftrace made up
  *   FATAL: Invalid probe type made it to attachpoint parser                     and then abort()
  *   HINT: ...                                                                   newer versions: belongs to the message before
+ *   perf_event_open failed: No such file or directory                           libbcc: the cause of the ERROR line behind it
  *
  * Read from bpftrace 0.17 (columns count from 1, the end is excluded). An excerpt repeats text of the program, which could look like a message
  * itself: it is skipped by its shape, two lines of which the second is a row of "~".
@@ -180,10 +181,9 @@ static void add(GPtrArray *diags, guint from, const char *check, const struct li
 		kg_diag_add(diags, severity, check, loc, "%s", msg->str);
 }
 
-static void add_hint(GPtrArray *diags, guint from, const struct line *l)
+static void add_hint(GPtrArray *diags, guint from, const struct line *l, gsize skip)
 {
 	g_autoptr(GString) hint = g_string_new(NULL);
-	gsize skip = strlen("HINT: ");
 
 	if (diags->len == from)
 		return;
@@ -205,7 +205,7 @@ void kg_bpftrace_parse_messages(const char *text, gsize len, const char *check, 
 {
 	const char *s = text, *end = text + len;
 	guint from = diags->len;
-	struct line l;
+	struct line l, before = {0};
 
 	while (next_line(&s, end, &l)) {
 		enum kg_severity severity;
@@ -216,13 +216,18 @@ void kg_bpftrace_parse_messages(const char *text, gsize len, const char *check, 
 		if (is_harmless(&l))
 			continue;
 		if (l.len >= 6 && memcmp(l.s, "HINT: ", 6) == 0) {
-			add_hint(diags, from, &l);
+			add_hint(diags, from, &l, strlen("HINT: "));
 			continue;
 		}
-		if (!parse(&l, &severity, &loc, &msg, &is_clang))
+		if (!parse(&l, &severity, &loc, &msg, &is_clang)) {
+			before = l;
 			continue;
+		}
 		add(diags, from, check, &l, severity, loc, msg, is_clang);
 		if (loc.line && !is_clang)
 			skip_excerpt(&s, end);
+		else if (!loc.line && before.len && before.len < 200)
+			add_hint(diags, from, &before, 0);
+		before = (struct line){0};
 	}
 }

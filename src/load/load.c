@@ -1,6 +1,6 @@
 /*
- * The load check: supervise one run, and judge what was seen. When the kernel refuses a program, a second run with -v fetches the verifier's
- * log (not the first: with the log on, the kernel refuses programs whose log does not fit, even good ones).
+ * The load check: supervise one run, and judge what was seen. When the kernel refuses a program and no log could be had, a second run with -v
+ * fetches it (not the first: with the log on, the kernel refuses programs whose log does not fit, even good ones).
  */
 #include "supervise.h"
 
@@ -72,13 +72,22 @@ static void parse_log(const char *messages, struct kg_verifier_finding *finding)
 	kg_verifier_log_parse(s, end ? (gsize)(end - s) : strlen(s), finding);
 }
 
+static void take_finding(const struct supervised *s, struct kg_load_result *res)
+{
+	kg_verifier_finding_clear(&res->finding);
+	if (s->log)
+		kg_verifier_log_parse(s->log, strlen(s->log), &res->finding);
+	else
+		parse_log(s->messages->str, &res->finding);
+}
+
 static struct kg_bpftrace_call make_call(const struct kg_bpftrace *tool, const struct kg_load_opts *opts, const char *const *options)
 {
 	return (struct kg_bpftrace_call){.tool = tool, .limits = opts->limits, .options = options, .args = opts->args,
 					 .command = opts->command, .allow_unsafe = opts->allow_unsafe, .pid = opts->pid};
 }
 
-/* The second run, for the log alone. Whatever goes wrong here only costs the explanation. */
+/* A second run, for the log alone. Whatever goes wrong here only costs the explanation. */
 static void fetch_log(const struct kg_bpftrace *tool, int program, const struct kg_load_opts *opts, int timeout_ms,
 		      struct kg_load_result *res)
 {
@@ -89,14 +98,15 @@ static void fetch_log(const struct kg_bpftrace *tool, int program, const struct 
 	_cleanup_error_ struct kg_error e = {0};
 
 	call.env = env;
-	if (supervise(&call, program, timeout_ms, MAX_LOG, &seen, &e) == 0)
-		parse_log(seen.messages->str, &res->finding);
+	if (supervise(&call, program, TRUE, timeout_ms, MAX_LOG, &seen, &e) == 0)
+		take_finding(&seen, res);
 	supervised_clear(&seen);
 }
 
 static void refused_by_verifier(struct kg_load_result *res)
 {
 	const struct kg_verifier_finding *f = &res->finding;
+	struct kg_diag *d;
 
 	res->outcome = KG_LOAD_REFUSED;
 	if (f->reason && f->insn_index >= 0)
@@ -105,6 +115,13 @@ static void refused_by_verifier(struct kg_load_result *res)
 		res->why = g_strdup_printf("the kernel's verifier refuses %s: %s", res->probe, f->reason);
 	else
 		res->why = g_strdup_printf("the kernel refuses to load %s and gives no reason", res->probe);
+	/* instead of bpftrace's "Error loading program" */
+	for (guint i = res->diags->len; i-- > 0;)
+		if (g_str_has_prefix(((const struct kg_diag *)g_ptr_array_index(res->diags, i))->msg, "Error loading"))
+			g_ptr_array_remove_index(res->diags, i);
+	d = kg_diag_add(res->diags, KG_ERROR, "load", (struct kg_loc){0}, "%s", res->why);
+	if (f->explanation)
+		kg_diag_hint(d, "%s", f->explanation);
 }
 
 static void not_checked(struct kg_load_result *res, char *why)
@@ -113,13 +130,13 @@ static void not_checked(struct kg_load_result *res, char *why)
 	res->why = why;
 }
 
-static const char *first_error(const GPtrArray *diags)
+static char *first_error(const GPtrArray *diags)
 {
 	for (guint i = 0; i < diags->len; i++) {
 		const struct kg_diag *d = g_ptr_array_index(diags, i);
 
 		if (d->severity == KG_ERROR)
-			return d->msg;
+			return d->hint ? g_strdup_printf("%s (%s)", d->msg, d->hint) : g_strdup(d->msg);
 	}
 	return NULL;
 }
@@ -128,7 +145,7 @@ static const char *first_error(const GPtrArray *diags)
 static void judge_early_end(const struct supervised *s, struct kg_load_result *res)
 {
 	g_autofree char *how = kg_child_status_text(s->wstatus);
-	const char *error = first_error(res->diags);
+	g_autofree char *error = first_error(res->diags);
 
 	if (s->refused) {
 		not_checked(res, g_strdup_printf("%s, which is not allowed while a program is only being checked%s%s", s->refused,
@@ -141,7 +158,12 @@ static void judge_early_end(const struct supervised *s, struct kg_load_result *r
 		return;
 	}
 	res->outcome = KG_LOAD_REFUSED;
-	res->why = error ? g_strdup_printf("bpftrace refuses it: %s", error) : g_strdup_printf("bpftrace %s and did not say why", how);
+	if (error)
+		res->why = g_strdup_printf("bpftrace refuses it: %s", error);
+	else if (strstr(s->out->str, "No probes to attach"))
+		res->why = g_strdup("there is nothing to attach to: no function or event of that name exists");
+	else
+		res->why = g_strdup_printf("bpftrace %s and did not say why", how);
 }
 
 static void judge(const struct supervised *s, const struct kg_bpftrace *tool, int timeout_ms, struct kg_load_result *res)
@@ -171,7 +193,7 @@ static int load_with(const struct kg_bpftrace *tool, int program, const struct k
 	gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
 	struct supervised seen;
 	_cleanup_error_ struct kg_error e = {0};
-	int r = supervise(&call, program, timeout_ms, MAX_OUTPUT, &seen, &e);
+	int r = supervise(&call, program, FALSE, timeout_ms, MAX_OUTPUT, &seen, &e);
 
 	if (r == -KG_E_UNSUPPORTED) {
 		not_checked(res, g_strdup_printf("attaching can't be held back here: %s", e.msg));
@@ -186,7 +208,7 @@ static int load_with(const struct kg_bpftrace *tool, int program, const struct k
 
 			res->n_probes = seen.n_probes;
 			res->n_loaded = (int)seen.programs->len;
-			parse_log(seen.messages->str, &res->finding);
+			take_finding(&seen, res);
 			if (!res->finding.reason && left_ms > 0)
 				fetch_log(tool, program, opts, left_ms, res);
 			refused_by_verifier(res);

@@ -50,7 +50,9 @@ struct supervisor {
 	gboolean is_compiling;    /* no map was made yet */
 	gboolean is_interrupted;  /* it was told to end, so that it loads END */
 	guint n_epoll;
+	uint64_t last_insns;      /* address of the instructions of the last program that was loaded, to know a second try */
 	gboolean is_done;
+	gboolean wants_log;       /* the log is all that is wanted */
 };
 
 /* The answer to one call. */
@@ -116,6 +118,48 @@ static struct answer attach_call(struct supervisor *sv, pid_t process, int fd, g
 	return wants_fd ? give_fd : zero;
 }
 
+/*
+ * bpftrace 0.17 tries a refused program three times before it gives up, and prints the log with -v only. libbpf asks for a log when a try has
+ * failed; the log of the first try lies in the buffer that is offered for the second.
+ */
+static gboolean take_log(struct supervisor *sv, const struct seccomp_notif *n)
+{
+	struct {
+		uint32_t type, n_insns;
+		uint64_t insns, license;
+		uint32_t log_level, log_size;
+		uint64_t log;
+	} attr;
+	g_autofree char *log = NULL;
+	char first = 0;
+
+	if (n->data.args[2] < sizeof(attr) || !target_read(n->pid, n->data.args[1], &attr, sizeof(attr)) || attr.log_level == 0 ||
+	    attr.log_size == 0 || attr.log_size > sv->max_output || !target_read(n->pid, attr.log, &first, 1) || first == '\0')
+		return FALSE;
+	log = g_malloc(attr.log_size + 1u);
+	if (!target_read(n->pid, attr.log, log, attr.log_size))
+		return FALSE;
+	log[attr.log_size] = '\0';
+	/* a log that ends in this line is whole; a good program has such a log, too, but bpftrace prints that before it loads the next */
+	if (!strstr(log, "\nprocessed ") || sv->last_insns != attr.insns)
+		return FALSE;
+	sv->s->log = g_steal_pointer(&log);
+	return TRUE;
+}
+
+static struct answer on_prog_load(struct supervisor *sv, const struct seccomp_notif *n)
+{
+	uint64_t insns = 0;
+
+	/* without -v a later try may still succeed: it is given another kernel version, which very old kernels compare */
+	if (!sv->s->log && take_log(sv, n) && sv->wants_log)
+		sv->is_done = TRUE;
+	if (n->data.args[2] >= 16)
+		target_read(n->pid, n->data.args[1] + 8, &insns, sizeof(insns));
+	sv->last_insns = insns;
+	return pass;
+}
+
 static struct answer on_bpf(struct supervisor *sv, const struct seccomp_notif *n, pid_t process)
 {
 	uint32_t attr[4] = {0};
@@ -128,6 +172,7 @@ static struct answer on_bpf(struct supervisor *sv, const struct seccomp_notif *n
 		sv->is_compiling = FALSE;
 		return pass;
 	case BPF_PROG_LOAD:
+		return on_prog_load(sv, n);
 	case BPF_OBJ_GET:
 	case BPF_PROG_GET_FD_BY_ID:
 	case BPF_MAP_GET_FD_BY_ID:
@@ -436,10 +481,11 @@ static int start(struct supervisor *sv, int program_fd, struct kg_error *err)
 	return r;
 }
 
-int supervise(const struct kg_bpftrace_call *call, int program_fd, int timeout_ms, gsize max_output, struct supervised *ret,
-	      struct kg_error *err)
+int supervise(const struct kg_bpftrace_call *call, int program_fd, gboolean wants_log, int timeout_ms, gsize max_output,
+	      struct supervised *ret, struct kg_error *err)
 {
-	struct supervisor sv = {.child = KG_CHILD_INIT, .call = call, .s = ret, .max_output = max_output, .is_compiling = TRUE};
+	struct supervisor sv = {.child = KG_CHILD_INIT, .call = call, .s = ret, .max_output = max_output, .is_compiling = TRUE,
+				.wants_log = wants_log};
 	gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
 	int r;
 
@@ -468,5 +514,6 @@ void supervised_clear(struct supervised *s)
 		g_string_free(s->messages, TRUE);
 	g_free(s->unknown);
 	g_free(s->refused);
+	g_free(s->log);
 	memset(s, 0, sizeof(*s));
 }

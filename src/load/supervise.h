@@ -17,12 +17,14 @@ struct supervised {
 	gboolean has_ended;
 	GString *out;
 	GString *messages;
+	char *log;           /* the verifier's log of the first refused program, if it could be had; else NULL */
 };
 
 /*
  * Run bpftrace with [call] on the program text in [program_fd] until everything is loaded, it fails, or the time is over. It is gone afterwards.
+ * With [wants_log] it ends with the first log of a refused program.
  * 0; -KG_E_UNSUPPORTED: no filter can be had; -KG_E_TOOL, -KG_E_IO.
  */
-int supervise(const struct kg_bpftrace_call *call, int program_fd, int timeout_ms, gsize max_output, struct supervised *ret,
-	      struct kg_error *err);
+int supervise(const struct kg_bpftrace_call *call, int program_fd, gboolean wants_log, int timeout_ms, gsize max_output,
+	      struct supervised *ret, struct kg_error *err);
 void supervised_clear(struct supervised *s);
