@@ -100,7 +100,8 @@ struct kg_card_site {
 	char *when;        /**< bpftrace expression that must hold for the event to have happened; or NULL */
 	char *ok;          /**< bpftrace expression: the operation succeeded, known here (in a span, at its end): what a filter
 				`error == 0` means; NULL: it can't fail, or it can't be told */
-	char *key;         /**< of a span: the expression that links begin and end here; NULL for single sites */
+	char *key;         /**< of a span: what links begin and end here, one expression or several with commas between
+				("args->dev, args->sector"), as in map[key]; NULL for single sites */
 	GPtrArray *exprs;  /**< struct kg_card_expr * */
 };
 
@@ -115,10 +116,11 @@ enum kg_card_context {
  *
  * A point in time: [begins] is empty, and the event is every visit of any of [sites] where the site's `when` holds.
  *
- * A span: the event begins at a visit of any of [begins] and ends at the next visit of any of [sites] with the same key. All
- * of [begins] keep what they know under the value of their `key` in **one** map (the latest beginning of a key counts);
- * each of [sites] looks its own `key` up there, shows nothing where there is none, and deletes it. A begin's `when` must hold for
- * it to be kept, a site's `when` for the end to be counted (the kept entry is deleted either way). Several sites serve two
+ * A span: the event begins at a visit of any of [begins] and ends at the next visit of any of [sites] with the same key. A
+ * visit counts only if the site's `when` holds; else it is as if it had not been (what is kept stays kept). All of [begins]
+ * keep what they know under the value of their `key` in **one** map (the latest beginning of a key counts); each of [sites] looks
+ * its own `key` up there, shows nothing where there is none, and deletes it; so an end without its begin is never counted,
+ * not even where only the number of events is asked for (nested calls would count twice). Several sites serve two
  * purposes: attach points at which the same field is read differently (openat's `filename`, creat's `pathname`), and
  * events that can begin or end in several ways (a thread becomes runnable when it is woken, and when it is preempted).
  */
