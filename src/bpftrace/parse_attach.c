@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define NO_END UINT32_MAX
+
 static char cur(const struct kg_bt_lexer *lx, uint32_t pos)
 {
 	return pos < lx->len ? lx->text[pos] : '\0';
@@ -26,14 +28,23 @@ static gboolean is_name_char(char c)
 	return kg_bt_is_ident(c) || (c && strchr("-.+*?[]$@#~^!", c)) || (c & 0x80);
 }
 
+static gboolean is_comment(const struct kg_bt_lexer *lx, uint32_t pos)
+{
+	return cur(lx, pos) == '/' && (cur(lx, pos + 1) == '/' || cur(lx, pos + 1) == '*');
+}
+
 /* Where the part that begins at pos ends. */
 static uint32_t part_end(const struct kg_bt_lexer *lx, uint32_t pos)
 {
 	uint32_t path = pos, name = pos;
 
-	while (is_path_char(cur(lx, path)) && !(cur(lx, path) == '/' && (cur(lx, path + 1) == '/' || cur(lx, path + 1) == '*')))
+	while (is_path_char(cur(lx, path)))
 		path++;
-	if (cur(lx, path) == ':' || cur(lx, pos) == '/' || (cur(lx, pos) == '.' && (cur(lx, pos + 1) == '/' || cur(lx, pos + 1) == '.')))
+	if (cur(lx, path) == ':')
+		return path;
+	for (path = pos; is_path_char(cur(lx, path)) && !is_comment(lx, path); path++)
+		;
+	if (cur(lx, pos) == '/' || (cur(lx, pos) == '.' && (cur(lx, pos + 1) == '/' || cur(lx, pos + 1) == '.')))
 		return path;
 	while (is_name_char(cur(lx, name)))
 		name++;
@@ -85,7 +96,7 @@ static char *join_parts(const GPtrArray *parts)
 }
 
 /*
- * Read from pos; returns the position behind, or 0 after an error. Blanks around colons are allowed in the text and left
+ * Read from pos; returns the position behind, or NO_END where quotes are not closed. Blanks around colons are allowed in the text and left
  * out of raw.
  */
 static uint32_t read_parts(struct kg_bt_parser *p, uint32_t pos, struct kg_bt_attach *a, GString *raw)
@@ -100,7 +111,7 @@ static uint32_t read_parts(struct kg_bt_parser *p, uint32_t pos, struct kg_bt_at
 			if (cur(lx, pos) == '"') {
 				end = pos;
 				if (!quoted(lx, &end, part))
-					return 0;
+					return NO_END;
 			} else {
 				end = part_end(lx, pos);
 				g_string_append_len(part, lx->text + pos, end - pos);
@@ -172,8 +183,8 @@ static struct kg_bt_attach *parse_attach(struct kg_bt_parser *p)
 	a->off = t.off;
 	a->loc = kg_bt_tok_loc(p, &t);
 	pos = read_parts(p, t.off, a, raw);
-	if (pos == t.off || !pos || !*a->kind_text) {
-		if (!pos && p->tok.type != T_ERROR)
+	if (pos == t.off || pos == NO_END || !*a->kind_text) {
+		if (pos == NO_END && p->tok.type != T_ERROR)
 			kg_bt_fail(p, a->loc, "the quotes of this attach point are not closed on its line");
 		else
 			kg_bt_hint(kg_bt_expected(p, "a probe"), "a probe is written kind:target { actions }, for example tracepoint:sched:sched_switch { ... }");

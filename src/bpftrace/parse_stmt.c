@@ -23,8 +23,11 @@ static gboolean at_probe(const struct kg_bt_parser *p)
 	return kind != KG_PROBE_NONE && next.type == T_COLON && next.off == p->tok.end;
 }
 
-/* Skip to behind the ';' that ends the statement, or to the '}' that ends the block; inner blocks are skipped whole. */
-static void recover(struct kg_bt_parser *p)
+/*
+ * Skip to behind the ';' that ends the statement, or to the '}' that ends the block; inner blocks are skipped whole. A
+ * for's head can have a ';' in it, as in C; so it ends with its block.
+ */
+static void recover(struct kg_bt_parser *p, gboolean is_for)
 {
 	int depth = 0;
 
@@ -42,7 +45,7 @@ static void recover(struct kg_bt_parser *p)
 				kg_bt_advance(p);
 				return;
 			}
-		} else if (p->tok.type == T_SEMI && depth == 0) {
+		} else if (p->tok.type == T_SEMI && depth == 0 && !is_for) {
 			kg_bt_advance(p);
 			return;
 		} else if (depth == 0 && p->tok.line_off > p->prev_line_off && kg_bt_is_keyword(p, &p->tok) &&
@@ -359,6 +362,7 @@ static gboolean parse_items(struct kg_bt_parser *p, struct kg_bt_node *block)
 	while (p->tok.type != T_RBRACE && p->tok.type != T_EOF && !p->limit && !at_probe(p)) {
 		struct kg_bt_node *item;
 		uint32_t before = p->tok.off;
+		gboolean is_for = kg_bt_at(p, "for");
 
 		if (p->tok.type == T_SEMI) {
 			kg_bt_hint(kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "this ';' ends nothing"),
@@ -384,7 +388,7 @@ static gboolean parse_items(struct kg_bt_parser *p, struct kg_bt_node *block)
 		if (item)
 			kg_bt_node_add(block, item);
 		if (p->panic) {
-			recover(p);
+			recover(p, is_for);
 			if (p->tok.off == before && !at_probe(p)) /* never stand still */
 				kg_bt_advance(p);
 		} else if (item && !ends_itself(item) && p->tok.type == T_SEMI) {
