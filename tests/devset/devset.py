@@ -29,7 +29,8 @@ TARGET = 0.85
 MEASURES = "print count sum avg min max hist lhist stats rate".split()
 VALUED = "sum avg min max hist lhist stats".split()
 OPS = "== != < <= > >= starts in".split()
-STANDARD = "comm pid tid uid gid cpu cgroup kstack ustack parent ppid time duration error family".split()
+STANDARD = {"cpu", "time"}  # what is known of each event
+OF_TASK = set("comm pid tid uid gid cgroup kstack ustack parent ppid".split())  # where the current task is the event's
 KEYS = "event measure value by show filter top every for linear".split()
 NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
@@ -168,17 +169,30 @@ def lint_intent(intent, cards, complain):
             complain(f"no card {name}")
             continue
         for field in fields:
-            if field not in STANDARD and field not in cards[name]:
+            if field not in cards[name]:
                 complain(f"card {name} has no field {field} (it has {' '.join(sorted(cards[name]))})")
+
+
+def fields_of(card):
+    """Everything that can be asked of one event of the card."""
+    fields = STANDARD | {field["name"] for field in card.get("fields") or []}
+    ways = card.get("ways") or []
+    if card.get("context") == "task":
+        fields |= OF_TASK
+    if "duration" in card or any("begin" in way or "syscalls" in way for way in ways):
+        fields.add("duration")
+    if any("syscalls" in way for way in ways):
+        fields.add("error")
+    if fields & {"saddr", "daddr"}:
+        fields.add("family")
+    return fields
 
 
 def read_cards(path):
     cards = {}
     for file in sorted(glob.glob(os.path.join(path, "*.yaml"))):
         with open(file, encoding="utf-8") as f:
-            for card in yaml.safe_load_all(f):
-                if card:
-                    cards[card["name"]] = {field["name"] for field in card.get("fields") or []}
+            cards.update((card["name"], fields_of(card)) for card in yaml.safe_load_all(f) if card)
     return cards
 
 
