@@ -20,6 +20,14 @@ static gboolean is_mention(const struct reading *r, guint i, guint *ret_to)
 	return FALSE;
 }
 
+static const struct kg_card *mention_card(const struct reading *r, guint i)
+{
+	for (guint k = 0; k < r->mentions->len; k++)
+		if (g_array_index(r->mentions, struct mention, k).from == i)
+			return g_array_index(r->mentions, struct mention, k).card;
+	return NULL;
+}
+
 /* Is there an event at i or behind words that do not matter? */
 static gboolean event_follows(struct reading *r, guint i)
 {
@@ -37,6 +45,24 @@ static gboolean event_follows(struct reading *r, guint i)
 	return FALSE;
 }
 
+/* An event's name can hold what is measured: "bytes read", "file opened", "run queue latency". */
+static void read_inside(struct reading *r, const struct mention *m)
+{
+	for (guint i = m->from; i < m->to; i++) {
+		guint to;
+		g_autofree char *field = kg_field_at(r, i, &to);
+		const struct kg_card_field *f = field ? kg_card_field(m->card, field) : NULL;
+
+		if (f && to <= m->to && to - i < m->to - m->from) {
+			struct loose loose = {.field = g_steal_pointer(&field), .from = i, .to = to, .is_weak = TRUE};
+			g_array_append_val(r->loose, loose);
+			i = to - 1;
+		} else if (kg_at(r, i, CAT_DURATION, &to) && m->to - m->from > 1 && to <= m->to && !r->intent->value && !kg_word_is(r, i, "take")) {
+			r->intent->value = g_strdup(KG_DURATION);
+		}
+	}
+}
+
 guint kg_read_event(struct reading *r, guint i)
 {
 	for (guint k = 0; k < r->mentions->len; k++) {
@@ -46,6 +72,7 @@ guint kg_read_event(struct reading *r, guint i)
 		if (m->from != i)
 			continue;
 		kg_take(r, m->from, m->to, "event", m->card->title);
+		read_inside(r, m);
 		r->n_events_said++;
 		r->event_end = m->to;
 		while (kg_at(r, r->event_end, CAT_NOUN, &to) && !is_mention(r, r->event_end, &to)) {
@@ -68,9 +95,13 @@ static void add_name(GPtrArray *list, const char *name)
 static guint shared_head(struct reading *r, guint i, char **ret_a, char **ret_b)
 {
 	const struct token *a = kg_tok(r, i);
+	guint alone_to;
 
 	if (!a || a->is_mark || !kg_word_is(r, i + 1, "and"))
 		return 0;
+	g_autofree char *alone = kg_field_at(r, i, &alone_to);
+	if (alone && kg_standard_field(alone))
+		return 0; /* "process and thread id" */
 	for (guint n = 3; n >= 1; n--) {
 		guint to, end = i + 3 + n;
 
@@ -104,6 +135,8 @@ static guint fields_at(struct reading *r, guint i, gboolean is_show, GPtrArray *
 	const struct entry *e;
 
 	i = kg_skip_fillers(r, i);
+	if (is_show && (kg_word_is(r, i, "what") || kg_word_is(r, i, "which")))
+		i++;
 	if ((to = shared_head(r, i, &a, &b))) {
 		add_name(list, a);
 		add_name(list, b);
@@ -150,6 +183,22 @@ static guint list_goes_on(struct reading *r, guint i)
 	return j;
 }
 
+/* Is the event that is named at i named somewhere else, too? Then the name here is one of its fields ("..., system call and error"). */
+static gboolean is_told_before(const struct reading *r, guint i)
+{
+	const struct kg_card *card = NULL;
+
+	for (guint k = 0; k < r->mentions->len; k++)
+		if (g_array_index(r->mentions, struct mention, k).from == i)
+			card = g_array_index(r->mentions, struct mention, k).card;
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct mention *m = &g_array_index(r->mentions, struct mention, k);
+		if (m->card == card && m->from < i)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* A list of fields at i. [part]: "by" or "show". Returns the token behind the last one, or 0. */
 static guint read_list(struct reading *r, guint from, guint i, const char *part, GPtrArray *into)
 {
@@ -159,7 +208,7 @@ static guint read_list(struct reading *r, guint from, guint i, const char *part,
 		g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
 		guint to = fields_at(r, next, !strcmp(part, "show"), found), unused;
 		/* a condition ("pid 12") is no member of the list, nor is an event that is only named */
-		if (!to || (last && is_mention(r, next, &unused) && unused >= to))
+		if (!to || (last && is_mention(r, next, &unused) && unused >= to && !is_told_before(r, next)))
 			break;
 		guint n_filters = r->intent->filters->len, n_origins = r->intent->origins->len;
 		guint condition = kg_read_filter(r, next);
@@ -276,6 +325,13 @@ static guint read_which(struct reading *r, guint i, guint to)
 	/* "what system calls": the event's own kind; "which processes" */
 	g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
 	end = fields_at(r, j, FALSE, fields);
+	/* "which files are opened": the field is the beginning of the event's name */
+	if (end && fields->len == 1 && is_mention(r, j, &after) && after > end && kg_card_field(mention_card(r, j), fields->pdata[0])) {
+		add_name(r->intent->by, fields->pdata[0]);
+		r->is_which = TRUE;
+		kg_take(r, i, end, "by", fields->pdata[0]);
+		return kg_read_event(r, j);
+	}
 	if (end && fields->len == 1) {
 		gboolean in_list = r->is_show_said && r->last_show == i;
 		add_name(in_list ? r->intent->show : r->intent->by, fields->pdata[0]);
@@ -287,6 +343,23 @@ static guint read_which(struct reading *r, guint i, guint to)
 				end = more;
 		}
 		return end;
+	}
+	return 0;
+}
+
+/* "what does cron execute": what the event is done to. */
+static guint read_object(struct reading *r, guint i, guint to)
+{
+	const struct kg_card *card = g_array_index(r->mentions, struct mention, 0).card;
+
+	for (guint f = 0; r->mentions->len == 1 && f < card->fields->len; f++) {
+		const struct kg_card_field *field = card->fields->pdata[f];
+		if (!field->is_shown || !kg_unit_is_text(field->unit))
+			continue;
+		add_name(r->intent->by, field->name);
+		r->is_which = TRUE;
+		kg_take(r, i, to, "by", field->name);
+		return to;
 	}
 	return 0;
 }
@@ -303,9 +376,9 @@ static guint read_who(struct reading *r, guint i, guint to)
 		kg_take(r, i, to, NULL, NULL);
 		return to;
 	}
-	if (kg_at(r, to, CAT_SUPERLATIVE, &end))
-		;
-	else if (!event_follows(r, to))
+	if (is_what && (kg_word_is(r, to, "does") || kg_word_is(r, to, "do") || kg_word_is(r, to, "did")))
+		return read_object(r, i, to + 1);
+	if (is_what && !kg_at(r, to, CAT_SUPERLATIVE, &end) && !event_follows(r, to))
 		return 0;
 	add_name(r->intent->by, "comm");
 	r->is_which = TRUE;

@@ -95,6 +95,8 @@ static void value_from_loose(struct reading *r)
 
 		if (!is_amount(r, l->field))
 			continue;
+		if (l->is_weak && m == KG_MEASURE_COUNT)
+			continue; /* "count bytes ..." says so itself */
 		gboolean is_implied = f->is_measure && !r->wants_each && !(r->is_print_said && r->is_show_said) &&
 				      (m == KG_MEASURE_NONE || m == KG_MEASURE_COUNT);
 		if (!needs_value(m) && !is_implied)
@@ -223,6 +225,8 @@ static gboolean settle_loose(struct reading *r)
 		enum kg_unit unit = kg_reading_unit(r, l->field);
 
 		if (in->value && !strcmp(in->value, l->field))
+			continue;
+		if (l->is_weak && (in->measure != KG_MEASURE_PRINT || r->is_show_said))
 			continue;
 		if (in->measure == KG_MEASURE_PRINT) {
 			add_name(in->show, l->field);

@@ -84,6 +84,11 @@ static void find_named(struct search *s, guint i)
 	static const char *const calls[] = {"call", "calls", NULL}, *const syscalls[] = {"syscall", "syscalls", "sycall", NULL};
 	static const char *const system[] = {"system", NULL}, *const functions[] = {"function", "functions", "kprobe", NULL};
 	static const char *const points[] = {"tracepoint", "tracepoints", NULL};
+	/* system calls whose names are words of their own */
+	static const char *const english[] = {"read", "write", "open", "close", "poll", "access", "pipe", "select", "pause", "alarm", "connect", "accept", "shutdown",
+					      "bind", "listen", "clone", "fork", "exit", "kill", "flock", "sync", "truncate", "rename", "link", "time", "times",
+					      "mount", "splice", "tee", "capget", "reboot", "swapoff", "swapon", "creat", "personality", "stat", "uname", "wait4",
+					      "sendfile", "quotactl", "acct", "readahead", "keyctl", "bpf", "chroot", "ptrace", "syslog", "brk", "nice", NULL};
 	const struct token *t = s->tokens->pdata[i];
 	struct kg_card *card = NULL;
 
@@ -114,8 +119,9 @@ static void find_named(struct search *s, guint i)
 	gboolean is_point_said = (i && is_word(s, i - 1, points)) || is_word(s, to, points);
 	gboolean has_mark = strchr(name, '_') != NULL;
 	gboolean is_known = kg_lexicon_knows(s->lex, t), in_card = is_in_card_name(s, name, i);
+	gboolean is_english = g_strv_contains(english, name);
 
-	if (!is_function_said && !is_point_said && (is_syscall_said || (!in_card && (is_call_said || !is_known || has_mark || t->is_name))) &&
+	if (!is_function_said && !is_point_said && (is_syscall_said || (!in_card && (is_call_said || !is_known || !is_english))) &&
 	    (card = kg_card_for_syscall(s->profile, name))) {
 		if (is_syscall_said && is_word(s, to, syscalls))
 			to++;

@@ -91,6 +91,7 @@ struct mention {
 struct loose {
 	char *field;
 	guint from, to;
+	gboolean is_weak;          /* part of the event's own name ("file opened"): used where it serves, else dropped */
 };
 
 /* One attempt to read the sentence with a certain set of events. */
