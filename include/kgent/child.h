@@ -65,6 +65,14 @@ void kg_child_drain(int *fd, gsize max, GString *buf);
 /** A memory file with this content, sealed against change, close-on-exec; or -1 with errno. */
 int kg_child_memfd(const char *name, const void *data, gsize len);
 
+/**
+ * A libseccomp filter as the program that the kernel takes, for kg_child_opts.filter.
+ * @param ctx a scmp_filter_ctx; stays the caller's
+ * @return owned (kg_child_filter_free()), or NULL with an errno value in [ret_errno]
+ */
+struct sock_fprog *kg_child_filter_export(void *ctx, int *ret_errno);
+struct sock_fprog *kg_child_filter_free(struct sock_fprog *prog);
+
 /** How bpftrace is to be called. */
 struct kg_bpftrace_call {
 	const struct kg_bpftrace *tool;

@@ -83,21 +83,23 @@ struct kg_run_event {
 gboolean kg_run_parse_line(const char *line, gsize len, struct kg_run_event *ret);
 void kg_run_event_clear(struct kg_run_event *ev);
 
+/** What a key looks like to bpftrace, as far as it helps to tell keys apart. */
+enum kg_run_key { KG_RUN_KEY_TEXT, KG_RUN_KEY_NUMBER, KG_RUN_KEY_STACK };
 /**
- * Split the keys of a row. bpftrace joins them by "," and texts may hold commas themselves; where numbers and texts tell the parts
+ * Split the keys of a row. bpftrace joins them by "," and texts may hold commas themselves; where numbers, stacks and texts tell the parts
  * apart in exactly one way, that one is taken.
  * @param n how many keys the map has
- * @param is_number n flags: TRUE where the key is an integer
+ * @param kinds n of them
  * @return n owned texts (an array of `struct kg_run_text *`, g_ptr_array_unref()), or NULL where there is no way or more than one:
  *         then the key must be shown whole
  */
-GPtrArray *kg_run_split_key(const struct kg_run_text *key, guint n, const gboolean *is_number);
+GPtrArray *kg_run_split_key(const struct kg_run_text *key, guint n, const enum kg_run_key *kinds);
 
 /** What a status line shows; given about once a second while the program runs. */
 struct kg_run_status {
 	gint64 elapsed_ns; /**< since it was attached */
 	gint64 left_ns;    /**< -1 when there is no limit */
-	guint64 n_events;  /**< events delivered so far */
+	guint64 n_events;  /**< printf()s and the like, and rows of maps, delivered so far */
 	guint64 n_lost;    /**< events that bpftrace lost */
 	gboolean is_attached;
 	gboolean is_stopping; /**< it was told to stop; the final maps are awaited */
@@ -141,7 +143,8 @@ struct kg_run_result {
 	gboolean is_complete;/**< it ended in order: what was seen is all there was, except for lost and thrown away */
 	gint64 observed_ns;  /**< from attached to stop */
 	int n_probes;        /**< as bpftrace says; -1 unknown */
-	guint64 n_events;    /**< events delivered that came from the traced program (printf, maps ...) */
+	guint64 n_events;    /**< printf()s and the like that were delivered */
+	guint64 n_rows;      /**< rows of maps that were delivered and hold more than nothing (0, an empty histogram) */
 	guint64 n_lost;      /**< events that bpftrace lost */
 	guint64 n_thrown_bytes; /**< output thrown away by kgent */
 	int exit_status;     /**< of bpftrace; -1 when a signal ended it */

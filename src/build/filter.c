@@ -7,12 +7,48 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+struct sock_fprog *kg_child_filter_export(void *ctx, int *ret_errno)
+{
+	int fd = memfd_create("filter", MFD_CLOEXEC);
+	struct sock_fprog *prog = NULL;
+	struct stat st;
+
+	if (fd < 0) {
+		*ret_errno = errno;
+		return NULL;
+	}
+	if (seccomp_export_bpf(ctx, fd) == 0 && fstat(fd, &st) == 0 && st.st_size > 0 &&
+	    st.st_size / (off_t)sizeof(struct sock_filter) <= BPF_MAXINSNS) {
+		prog = g_new0(struct sock_fprog, 1);
+		prog->len = (unsigned short)(st.st_size / (off_t)sizeof(struct sock_filter));
+		prog->filter = g_malloc((gsize)st.st_size);
+		if (pread(fd, prog->filter, (gsize)st.st_size, 0) != st.st_size)
+			prog = kg_child_filter_free(prog);
+	}
+	if (!prog)
+		*ret_errno = EINVAL;
+	close(fd);
+	return prog;
+}
+
+struct sock_fprog *kg_child_filter_free(struct sock_fprog *prog)
+{
+	if (prog) {
+		g_free(prog->filter);
+		g_free(prog);
+	}
+	return NULL;
+}
 
 static int send_fd(int sock, int fd)
 {

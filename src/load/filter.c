@@ -11,9 +11,6 @@
 #include <linux/bpf.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Asked about whatever the arguments are. One that this architecture lacks is left out. */
 static const char *const ask[] = {
@@ -102,30 +99,6 @@ static int add_rules(scmp_filter_ctx ctx)
 	return r ? r : add_by_argument(ctx);
 }
 
-static struct sock_fprog *export(scmp_filter_ctx ctx, int *ret_errno)
-{
-	int fd = memfd_create("filter", MFD_CLOEXEC);
-	struct sock_fprog *prog = NULL;
-	struct stat st;
-
-	if (fd < 0) {
-		*ret_errno = errno;
-		return NULL;
-	}
-	if (seccomp_export_bpf(ctx, fd) == 0 && fstat(fd, &st) == 0 && st.st_size > 0 &&
-	    st.st_size / (off_t)sizeof(struct sock_filter) <= BPF_MAXINSNS) {
-		prog = g_new0(struct sock_fprog, 1);
-		prog->len = (unsigned short)(st.st_size / (off_t)sizeof(struct sock_filter));
-		prog->filter = g_malloc((gsize)st.st_size);
-		if (pread(fd, prog->filter, (gsize)st.st_size, 0) != st.st_size)
-			prog = load_filter_free(prog);
-	}
-	if (!prog)
-		*ret_errno = EINVAL;
-	close(fd);
-	return prog;
-}
-
 struct sock_fprog *load_filter_new(int *ret_errno)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
@@ -142,16 +115,7 @@ struct sock_fprog *load_filter_new(int *ret_errno)
 	if (r)
 		*ret_errno = -r;
 	else
-		prog = export(ctx, ret_errno);
+		prog = kg_child_filter_export(ctx, ret_errno);
 	seccomp_release(ctx);
 	return prog;
-}
-
-struct sock_fprog *load_filter_free(struct sock_fprog *prog)
-{
-	if (prog) {
-		g_free(prog->filter);
-		g_free(prog);
-	}
-	return NULL;
 }

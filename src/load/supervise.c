@@ -477,7 +477,7 @@ static int start(struct supervisor *sv, int program_fd, struct kg_error *err)
 		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "the system call filter can't be made: %s", g_strerror(e));
 	opts.filter = filter;
 	r = kg_child_start(&opts, &sv->child, NULL, err);
-	load_filter_free(filter);
+	kg_child_filter_free(filter);
 	return r;
 }
 
