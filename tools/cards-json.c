@@ -61,7 +61,8 @@ static json_t *field_json(const struct kg_card_field *f)
 	json_t *values = json_array();
 	for (guint i = 0; i < f->values->len; i++) {
 		const struct kg_value_name *v = g_ptr_array_index(f->values, i);
-		json_array_append_new(values, json_pack("{s:I,s:s,s:o}", "value", (json_int_t)v->value, "name", v->name, "says", texts(v->says)));
+		json_array_append_new(values, json_pack("{s:I,s:s,s:o,s:o}", "value", (json_int_t)v->value, "name", v->name, "says", texts(v->says),
+							"events", texts(v->events)));
 	}
 	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:b,s:b}", "name", f->name, "unit", kg_unit_name(f->unit), "says", texts(f->says), "about",
 			 text(f->about), "values", values, "measure", f->is_measure, "shown", f->is_shown);

@@ -55,6 +55,8 @@ struct kg_value_name {
 	int64_t value;
 	char *name;   /**< as shown: "SYN_SENT" */
 	GPtrArray *says; /**< char *: how people say it; may be empty */
+	GPtrArray *events; /**< char *: how people name the *event* with this value: "disk write" is a block I/O request whose
+				operation is a write. May be empty */
 };
 
 /** A field of an event, apart from where it is read. */

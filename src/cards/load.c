@@ -20,7 +20,7 @@ static gboolean is_name(const char *s, char joiner)
 
 static int load_value(const struct reader *r, const struct node *n, struct kg_card_field *f)
 {
-	static const char *const keys[] = {"value", "name", "says", NULL};
+	static const char *const keys[] = {"value", "name", "says", "events", NULL};
 	int rc = read_keys(r, n, "a value", keys);
 	if (rc < 0)
 		return rc;
@@ -34,7 +34,9 @@ static int load_value(const struct reader *r, const struct node *n, struct kg_ca
 	if (!end || end == number->text || *end)
 		return fail_at(r, number->line, "value '%s' is no whole number", number->text ? number->text : "");
 	rc = read_text(r, node_get(n, "name"), "name", &v->name);
-	return rc == 0 ? read_texts(r, node_get(n, "says"), "says", v->says) : rc;
+	if (rc == 0)
+		rc = read_texts(r, node_get(n, "says"), "says", v->says);
+	return rc == 0 ? read_texts(r, node_get(n, "events"), "events", v->events) : rc;
 }
 
 static int load_values(const struct reader *r, const struct node *n, struct kg_card_field *f)

@@ -37,6 +37,7 @@ void value_destroy(gpointer value)
 	struct kg_value_name *v = value;
 	g_free(v->name);
 	unref(v->says);
+	unref(v->events);
 	g_free(v);
 }
 
@@ -44,6 +45,7 @@ struct kg_value_name *value_new(void)
 {
 	struct kg_value_name *v = g_new0(struct kg_value_name, 1);
 	v->says = strings_new();
+	v->events = strings_new();
 	return v;
 }
 
