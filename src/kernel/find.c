@@ -146,6 +146,8 @@ static char *why_not_listed(struct kg_profile *p, const char *name, const char *
 		if (p->functions_sure)
 			return g_strdup("it exists, but is not in the kernel's list of traceable functions: it is marked notrace, "
 					"or the tracing code itself needs it");
+		if (in_btf(p, name, module))
+			return g_strdup("it exists, but the macros that make tracepoints mark such functions notrace");
 		*usable = KG_UNKNOWN;
 		return g_strdup("it exists, but BTF does not describe it and the kernel's list of traceable functions can't be read");
 	}

@@ -96,6 +96,23 @@ static GPtrArray *filter_lines(char *text)
 	return lines;
 }
 
+/* Symbols that are no functions: padding before them, and static call sites. */
+static gboolean is_noise(const char *name)
+{
+	return g_str_has_prefix(name, "__pfx_") || g_str_has_prefix(name, "__SCT__") || g_str_has_prefix(name, "__SCK__");
+}
+
+/* Functions that the macros of tracepoints make are notrace: on Linux 6.1 and 6.12 none of these is in the kernel's list. */
+static gboolean is_made_by_tracing(const char *name)
+{
+	static const char *const prefixes[] = {"__bpf_trace_", "perf_trace_", "trace_event_raw_event_", "trace_raw_output_", "event_filter_pid_"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(prefixes); i++)
+		if (g_str_has_prefix(name, prefixes[i]))
+			return TRUE;
+	return FALSE;
+}
+
 /* Text symbols of /proc/kallsyms, "ffffffff81000000 T name [module]", as lines of our form; text is changed. */
 static GPtrArray *symbol_lines(char *text)
 {
@@ -113,7 +130,7 @@ static GPtrArray *symbol_lines(char *text)
 
 		if (tab)
 			*tab = ' ';
-		if (*name)
+		if (*name && !is_noise(name))
 			g_ptr_array_add(lines, name);
 	}
 	return lines;
@@ -164,7 +181,7 @@ static GBytes *both(GPtrArray *symbols, GPtrArray *described)
 	for (guint i = 0; i < described->len; i++)
 		g_hash_table_add(known, g_ptr_array_index(described, i));
 	for (guint i = 0; i < symbols->len; i++)
-		if (g_hash_table_contains(known, g_ptr_array_index(symbols, i)))
+		if (g_hash_table_contains(known, g_ptr_array_index(symbols, i)) && !is_made_by_tracing(g_ptr_array_index(symbols, i)))
 			g_ptr_array_add(lines, g_ptr_array_index(symbols, i));
 	return lines_text(lines);
 }

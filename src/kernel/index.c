@@ -39,7 +39,7 @@ static gboolean is_name(const char *s, gsize len, gboolean colon)
 	for (gsize i = 0; i < len; i++) {
 		if (s[i] == ':')
 			colons++;
-		else if (!g_ascii_isalnum(s[i]) && !strchr("_.-$", s[i]))
+		else if (!g_ascii_isalnum(s[i]) && (!s[i] || !strchr("_.-$", s[i])))
 			return FALSE;
 	}
 	return colon ? colons == 1 && s[0] != ':' && s[len - 1] != ':' : colons == 0;

@@ -107,13 +107,13 @@ static void consider(struct top *top, const struct word *w, const char *name, gs
 		offer(top, name, len, 100, apart(len, w->len));
 }
 
-/* Into an array; names that only contain the word are taken only if nothing is near. */
+/* Into an array: those that are as near as the nearest, or one change more. Names that only contain the word are so only among themselves. */
 static GPtrArray *taken(struct top *top)
 {
 	GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
 
 	for (guint i = 0; i < top->n; i++) {
-		if (top->best[i].rank >= 100 && top->best[0].rank < 100)
+		if (top->best[i].rank > top->best[0].rank + 1)
 			g_free(top->best[i].name);
 		else
 			g_ptr_array_add(out, top->best[i].name);
@@ -185,7 +185,7 @@ static void near_uprobes(const char *target, struct top *top)
 	for (guint i = 0; best && i < best->len; i++) {
 		g_autofree char *full = g_strdup_printf("%s:%s", path, (char *)g_ptr_array_index(best, i));
 
-		offer(top, full, strlen(full), (int)i, 0);
+		offer(top, full, strlen(full), 0, i); /* they are in order */
 	}
 }
 

@@ -146,6 +146,17 @@ static void read_modules(struct kg_profile *p, const char *dir, const json_t *me
 			g_ptr_array_add(p->modules, g_strdup(name + 4));
 }
 
+static unsigned count_lines(GBytes *text)
+{
+	gsize len;
+	const char *s = g_bytes_get_data(text, &len);
+	unsigned n = 0;
+
+	for (gsize i = 0; i < len; i++)
+		n += s[i] == '\n';
+	return n;
+}
+
 /* What the files of a copied directory are worth, since they can differ from what meta.json says. */
 static void judge_files(struct kg_profile *p, const char *dir, unsigned wrong)
 {
@@ -185,7 +196,7 @@ static void judge_files(struct kg_profile *p, const char *dir, unsigned wrong)
 		kg_source_set(p, "functions", KG_SOURCE_OK, functions->n, NULL, NULL, NULL);
 	}
 	if (p->texts[KG_TEXT_CONFIG])
-		kg_source_set(p, "config", KG_SOURCE_OK, kg_profile_source(p, "config")->n, NULL, NULL, NULL);
+		kg_source_set(p, "config", KG_SOURCE_OK, count_lines(p->texts[KG_TEXT_CONFIG]), NULL, NULL, NULL);
 	kg_source_set(p, "modules", KG_SOURCE_OK, p->modules->len, NULL, NULL, NULL);
 	if (!g_file_test(btf, G_FILE_TEST_EXISTS))
 		kg_source_set(p, "btf", KG_SOURCE_MISSING, 0, "the profile has no BTF",

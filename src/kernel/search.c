@@ -192,12 +192,18 @@ static void look_word(struct corpus *c, const struct word *w)
 			look(c, w->terms[i], 0.8f, FALSE);
 }
 
+/* How long a name is, in terms. A tracepoint's system and the sys_enter_ of system calls are not its own words. */
 static guint terms_of(const struct corpus *c, guint doc)
 {
+	const char *s = c->text + c->starts[doc], *end = s + strcspn(s, "\t\n ");
+	const char *colon = memchr(s, ':', (gsize)(end - s));
 	guint n = 1;
 
-	for (const char *s = c->text + c->starts[doc]; s < c->text + c->len && *s != '\n' && *s != '\t' && *s != ' '; s++)
-		n += *s == '_' || *s == ':';
+	s = colon ? colon + 1 : s;
+	if (g_str_has_prefix(s, "sys_enter_") || g_str_has_prefix(s, "sys_exit_"))
+		s = strchr(s + 4, '_') + 1;
+	for (; s < end; s++)
+		n += *s == '_';
 	return n;
 }
 
@@ -297,12 +303,10 @@ static gint better(gconstpointer a, gconstpointer b)
 	return nx != ny ? (nx > ny ? 1 : -1) : (x->doc > y->doc) - (x->doc < y->doc);
 }
 
-/* Does the name have all the words in this order, side by side ("tcp_retransmit" for "tcp retransmit")? */
-static gboolean has_phrase(const char *name, gsize len, const struct word *words, guint n)
+/* Do the words stand here in this order, side by side ("tcp_retransmit" for "tcp retransmit")? */
+static gboolean phrase_at(const char *s, const char *end, const struct word *words, guint n)
 {
-	const char *s = memmem(name, len, words[0].stem, strlen(words[0].stem)), *end = name + len;
-
-	for (guint i = 0; s && i < n; i++) {
+	for (guint i = 0; i < n; i++) {
 		gsize w = strlen(words[i].stem);
 
 		if ((gsize)(end - s) < w || memcmp(s, words[i].stem, w))
@@ -313,7 +317,18 @@ static gboolean has_phrase(const char *name, gsize len, const struct word *words
 		while (s < end && !g_ascii_isalnum(*s))
 			s++;
 	}
-	return s != NULL;
+	return TRUE;
+}
+
+static gboolean has_phrase(const char *name, gsize len, const struct word *words, guint n)
+{
+	const char *end = name + len;
+	gsize w = strlen(words[0].stem);
+
+	for (const char *s = name; (s = memmem(s, (gsize)(end - s), words[0].stem, w)); s += w)
+		if (phrase_at(s, end, words, n))
+			return TRUE;
+	return FALSE;
 }
 
 static void candidates(const struct corpus *c, const struct word *words, guint n, double factor, GArray *out)
@@ -373,9 +388,16 @@ static enum kg_probe_kind function_kind(struct kg_profile *p)
 
 enum { POINTS, EVENTS, FUNCTIONS, CORPORA };
 
-static void rank(struct corpus *corpora, const struct word *words, guint n, GArray *found)
+/* What can't be used on this kernel comes behind what can. */
+static double factor_of(struct kg_profile *p, enum kg_probe_kind kind)
 {
-	static const double factors[CORPORA] = {1.15, 1.0, 1.0};
+	double preferred = kind == KG_PROBE_TRACEPOINT ? 1.15 : 1.0;
+
+	return kg_profile_kind_usable(p, kind, NULL) == KG_NO ? preferred * 0.8 : preferred;
+}
+
+static void rank(struct corpus *corpora, const double *factors, const struct word *words, guint n, GArray *found)
+{
 	guint all = corpora[POINTS].n + corpora[EVENTS].n + corpora[FUNCTIONS].n;
 
 	for (guint i = 0; i < n; i++) {
@@ -400,6 +422,7 @@ GPtrArray *kg_profile_search(struct kg_profile *p, const char *question, guint m
 	g_autofree char *events = events_text();
 	struct word words[WORDS_MAX];
 	struct corpus corpora[CORPORA];
+	double factors[CORPORA];
 	guint n = split(question, words);
 	enum kg_probe_kind kinds[CORPORA] = {KG_PROBE_TRACEPOINT, KG_PROBE_SOFTWARE, function_kind(p)};
 
@@ -411,7 +434,9 @@ GPtrArray *kg_profile_search(struct kg_profile *p, const char *question, guint m
 	corpus_init(&corpora[POINTS], points, strlen(points));
 	corpus_init(&corpora[EVENTS], events, strlen(events));
 	corpus_init(&corpora[FUNCTIONS], ix->text, ix->text_len);
-	rank(corpora, words, n, found);
+	for (int c = 0; c < CORPORA; c++)
+		factors[c] = factor_of(p, kinds[c]);
+	rank(corpora, factors, words, n, found);
 	for (guint i = 0; i < found->len && (!max || i < max); i++) {
 		const struct candidate *k = &g_array_index(found, struct candidate, i);
 
