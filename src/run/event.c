@@ -99,20 +99,20 @@ static gboolean parse_tuple(struct json *j, int depth, GString *out)
 {
 	gboolean is_first = TRUE;
 
-	if (!json_take(j, '['))
+	if (!run_json_take(j, '['))
 		return FALSE;
 	g_string_append_c(out, '(');
-	while (!json_take(j, ']')) {
-		if (!is_first && !json_take(j, ','))
+	while (!run_json_take(j, ']')) {
+		if (!is_first && !run_json_take(j, ','))
 			return FALSE;
 		if (!is_first)
 			g_string_append(out, ", ");
 		is_first = FALSE;
-		if (json_peek(j) == '[') {
+		if (run_json_peek(j) == '[') {
 			if (depth >= MAX_TUPLE_DEPTH || !parse_tuple(j, depth + 1, out))
 				return FALSE;
-		} else if (json_peek(j) == '"') {
-			if (!json_string(j, out))
+		} else if (run_json_peek(j) == '"') {
+			if (!run_json_string(j, out))
 				return FALSE;
 		} else {
 			const char *s = j->s;
@@ -134,19 +134,19 @@ static gboolean parse_scalar(struct json *j, gboolean is_last, struct kg_run_val
 	gboolean is_big, ok;
 	GString *text;
 
-	if (json_integer(j, &v->i, &v->u, &is_big)) {
+	if (run_json_integer(j, &v->i, &v->u, &is_big)) {
 		v->type = is_big ? KG_RUN_V_UINT : KG_RUN_V_INT;
 		return TRUE;
 	}
 	text = g_string_new(NULL);
 	v->type = KG_RUN_V_TEXT;
-	if (json_peek(j) == '[') {
+	if (run_json_peek(j) == '[') {
 		v->type = KG_RUN_V_TUPLE;
 		ok = parse_tuple(j, 0, text);
-	} else if (json_peek(j) == '"') {
-		ok = json_string(j, text);
+	} else if (run_json_peek(j) == '"') {
+		ok = run_json_string(j, text);
 	} else {
-		ok = json_bare(j, is_last, text);
+		ok = run_json_bare(j, is_last, text);
 	}
 	v->text = take_text(text);
 	return ok;
@@ -155,7 +155,7 @@ static gboolean parse_scalar(struct json *j, gboolean is_last, struct kg_run_val
 static gboolean small_key(struct json *j, GString *key)
 {
 	g_string_truncate(key, 0);
-	return json_string(j, key) && json_take(j, ':');
+	return run_json_string(j, key) && run_json_take(j, ':');
 }
 
 static gboolean parse_bucket(struct json *j, GString *key, struct kg_run_bucket *b)
@@ -164,10 +164,10 @@ static gboolean parse_bucket(struct json *j, GString *key, struct kg_run_bucket 
 	guint64 u;
 	gint64 i;
 
-	if (!json_take(j, '{'))
+	if (!run_json_take(j, '{'))
 		return FALSE;
 	do {
-		if (!small_key(j, key) || !json_integer(j, &i, &u, &big))
+		if (!small_key(j, key) || !run_json_integer(j, &i, &u, &big))
 			return FALSE;
 		if (g_str_equal(key->str, "count")) {
 			b->count = u;
@@ -178,8 +178,8 @@ static gboolean parse_bucket(struct json *j, GString *key, struct kg_run_bucket 
 			b->has_max = !big;
 			b->max = i;
 		}
-	} while (json_take(j, ','));
-	return json_take(j, '}');
+	} while (run_json_take(j, ','));
+	return run_json_take(j, '}');
 }
 
 static gboolean parse_buckets(struct json *j, struct kg_run_value *v)
@@ -188,9 +188,9 @@ static gboolean parse_buckets(struct json *j, struct kg_run_value *v)
 
 	v->type = KG_RUN_V_BUCKETS;
 	v->buckets = g_array_new(FALSE, TRUE, sizeof(struct kg_run_bucket));
-	if (!json_take(j, '['))
+	if (!run_json_take(j, '['))
 		return FALSE;
-	if (json_take(j, ']'))
+	if (run_json_take(j, ']'))
 		return TRUE;
 	do {
 		struct kg_run_bucket b = {0};
@@ -198,8 +198,8 @@ static gboolean parse_buckets(struct json *j, struct kg_run_value *v)
 		if (!parse_bucket(j, key, &b))
 			return FALSE;
 		g_array_append_val(v->buckets, b);
-	} while (json_take(j, ','));
-	return json_take(j, ']');
+	} while (run_json_take(j, ','));
+	return run_json_take(j, ']');
 }
 
 /* {"count": 1, "average": 4, "total": 4}; FALSE and nothing read when it is something else. */
@@ -213,13 +213,13 @@ static gboolean parse_stats(struct json *j, struct kg_run_value *v)
 	guint64 u;
 
 	for (guint k = 0; k < G_N_ELEMENTS(keys); k++) {
-		if (!json_take(j, k ? ',' : '{') || !small_key(j, key) || !g_str_equal(key->str, keys[k]) ||
-		    !json_integer(j, to[k], &u, &big))
+		if (!run_json_take(j, k ? ',' : '{') || !small_key(j, key) || !g_str_equal(key->str, keys[k]) ||
+		    !run_json_integer(j, to[k], &u, &big))
 			goto no;
 		if (big)
 			*to[k] = G_MAXINT64;
 	}
-	if (!json_take(j, '}'))
+	if (!run_json_take(j, '}'))
 		goto no;
 	v->type = KG_RUN_V_STATS;
 	return TRUE;
@@ -233,30 +233,30 @@ static gboolean parse_value(struct json *j, enum kg_run_event_type type, gboolea
 {
 	if (type == KG_RUN_HIST)
 		return parse_buckets(j, v);
-	if (type == KG_RUN_STATS && json_peek(j) == '{')
+	if (type == KG_RUN_STATS && run_json_peek(j) == '{')
 		return parse_stats(j, v);
 	return parse_scalar(j, is_last, v);
 }
 
 static gboolean parse_keyed(struct json *j, struct kg_run_event *ev)
 {
-	if (!json_take(j, '{'))
+	if (!run_json_take(j, '{'))
 		return FALSE;
-	if (json_take(j, '}'))
+	if (run_json_take(j, '}'))
 		return TRUE;
 	do {
 		GString *key = g_string_new(NULL);
 		struct kg_run_row *row;
 
-		if (!json_string(j, key) || !json_take(j, ':')) {
+		if (!run_json_string(j, key) || !run_json_take(j, ':')) {
 			g_string_free(key, TRUE);
 			return FALSE;
 		}
 		row = add_row(ev, key);
 		if (!parse_value(j, ev->type, FALSE, &row->value))
 			return FALSE;
-	} while (json_take(j, ','));
-	return json_take(j, '}');
+	} while (run_json_take(j, ','));
+	return run_json_take(j, '}');
 }
 
 /* {"@name": VALUE} */
@@ -264,19 +264,19 @@ static gboolean parse_map(struct json *j, struct kg_run_event *ev)
 {
 	GString *name = g_string_new(NULL);
 	struct kg_run_value stats = {0};
-	gboolean ok = json_take(j, '{') && json_string(j, name) && json_take(j, ':');
+	gboolean ok = run_json_take(j, '{') && run_json_string(j, name) && run_json_take(j, ':');
 
 	ev->name = g_string_free(name, FALSE);
 	ev->rows = rows_new();
 	if (!ok)
 		return FALSE;
-	if (ev->type == KG_RUN_STATS && json_peek(j) == '{' && parse_stats(j, &stats))
+	if (ev->type == KG_RUN_STATS && run_json_peek(j) == '{' && parse_stats(j, &stats))
 		add_row(ev, NULL)->value = stats;
-	else if (json_peek(j) == '{')
+	else if (run_json_peek(j) == '{')
 		ok = parse_keyed(j, ev);
 	else
 		ok = parse_value(j, ev->type, TRUE, &add_row(ev, NULL)->value);
-	return ok && json_take(j, '}');
+	return ok && run_json_take(j, '}');
 }
 
 /* {"probes": 7} */
@@ -286,13 +286,13 @@ static gboolean parse_number(struct json *j, struct kg_run_event *ev)
 	gboolean big;
 	guint64 u;
 
-	return json_take(j, '{') && small_key(j, key) && json_integer(j, &ev->number, &u, &big) && !big && json_take(j, '}');
+	return run_json_take(j, '{') && small_key(j, key) && run_json_integer(j, &ev->number, &u, &big) && !big && run_json_take(j, '}');
 }
 
 static gboolean parse_text(struct json *j, struct kg_run_event *ev)
 {
 	GString *text = g_string_new(NULL);
-	gboolean ok = json_string(j, text);
+	gboolean ok = run_json_string(j, text);
 
 	ev->text = take_text(text);
 	return ok;
@@ -303,7 +303,7 @@ static gboolean parse_helper_error(struct json *j, struct kg_run_event *ev)
 {
 	const char *start = j->s;
 
-	if (!json_skip(j))
+	if (!run_json_skip(j))
 		return FALSE;
 	ev->text.len = (gsize)(j->s - start);
 	ev->text.text = g_strndup(start, ev->text.len);
@@ -346,15 +346,15 @@ static gboolean parse_object(struct json *j, struct kg_run_event *ev)
 {
 	g_autoptr(GString) word = g_string_new(NULL);
 
-	if (!json_take(j, '{') || !small_key(j, word) || !g_str_equal(word->str, "type"))
+	if (!run_json_take(j, '{') || !small_key(j, word) || !g_str_equal(word->str, "type"))
 		return FALSE;
 	g_string_truncate(word, 0);
-	if (!json_string(j, word) || !find_type(word->str, &ev->type) || !json_take(j, ',') || !small_key(j, word) ||
+	if (!run_json_string(j, word) || !find_type(word->str, &ev->type) || !run_json_take(j, ',') || !small_key(j, word) ||
 	    !g_str_equal(word->str, "data"))
 		return FALSE;
-	if (!parse_data(j, ev) || !json_take(j, '}'))
+	if (!parse_data(j, ev) || !run_json_take(j, '}'))
 		return FALSE;
-	json_space(j);
+	run_json_space(j);
 	return j->s == j->end;
 }
 

@@ -13,21 +13,21 @@
 
 #define MAX_DEPTH 64
 
-void json_space(struct json *j)
+void run_json_space(struct json *j)
 {
 	while (j->s < j->end && (*j->s == ' ' || *j->s == '\t' || *j->s == '\r' || *j->s == '\n'))
 		j->s++;
 }
 
-char json_peek(struct json *j)
+char run_json_peek(struct json *j)
 {
-	json_space(j);
+	run_json_space(j);
 	return j->s < j->end ? *j->s : '\0';
 }
 
-gboolean json_take(struct json *j, char c)
+gboolean run_json_take(struct json *j, char c)
 {
-	if (json_peek(j) != c || j->s >= j->end)
+	if (run_json_peek(j) != c || j->s >= j->end)
 		return FALSE;
 	j->s++;
 	return TRUE;
@@ -95,9 +95,9 @@ static gboolean escape(struct json *j, GString *out)
 	return TRUE;
 }
 
-gboolean json_string(struct json *j, GString *out)
+gboolean run_json_string(struct json *j, GString *out)
 {
-	if (!json_take(j, '"'))
+	if (!run_json_take(j, '"'))
 		return FALSE;
 	while (j->s < j->end && *j->s != '"') {
 		const char *s = j->s;
@@ -112,7 +112,7 @@ gboolean json_string(struct json *j, GString *out)
 				return FALSE;
 		}
 	}
-	return json_take(j, '"');
+	return run_json_take(j, '"');
 }
 
 static gboolean ends_value(const struct json *j)
@@ -120,14 +120,14 @@ static gboolean ends_value(const struct json *j)
 	return j->s >= j->end || strchr(",}] \t\r\n", *j->s) != NULL;
 }
 
-gboolean json_integer(struct json *j, gint64 *ret_i, guint64 *ret_u, gboolean *is_big)
+gboolean run_json_integer(struct json *j, gint64 *ret_i, guint64 *ret_u, gboolean *is_big)
 {
 	const char *start;
 	gboolean negative;
 	guint64 v = 0;
 	int digits = 0;
 
-	json_space(j);
+	run_json_space(j);
 	start = j->s;
 	negative = j->s < j->end && *j->s == '-';
 	if (negative)
@@ -153,11 +153,11 @@ no:
 	return FALSE;
 }
 
-gboolean json_bare(struct json *j, gboolean is_last, GString *out)
+gboolean run_json_bare(struct json *j, gboolean is_last, GString *out)
 {
 	const char *s, *end = j->end;
 
-	json_space(j);
+	run_json_space(j);
 	s = j->s;
 	if (is_last) {
 		/* nothing but the closing brackets of the line comes after it */
@@ -180,28 +180,28 @@ gboolean json_bare(struct json *j, gboolean is_last, GString *out)
 static gboolean skip(struct json *j, int depth)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
-	char c = json_peek(j), close;
+	char c = run_json_peek(j), close;
 
 	if (c == '"')
-		return json_string(j, text);
+		return run_json_string(j, text);
 	if (c != '{' && c != '[')
-		return json_bare(j, FALSE, text);
+		return run_json_bare(j, FALSE, text);
 	if (depth >= MAX_DEPTH)
 		return FALSE;
 	close = c == '{' ? '}' : ']';
 	j->s++;
-	if (json_take(j, close))
+	if (run_json_take(j, close))
 		return TRUE;
 	do {
-		if (c == '{' && (!json_string(j, text) || !json_take(j, ':')))
+		if (c == '{' && (!run_json_string(j, text) || !run_json_take(j, ':')))
 			return FALSE;
 		if (!skip(j, depth + 1))
 			return FALSE;
-	} while (json_take(j, ','));
-	return json_take(j, close);
+	} while (run_json_take(j, ','));
+	return run_json_take(j, close);
 }
 
-gboolean json_skip(struct json *j)
+gboolean run_json_skip(struct json *j)
 {
 	return skip(j, 0);
 }
