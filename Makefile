@@ -43,7 +43,9 @@ fuzz: ## every fuzz target for FUZZ_SECONDS=60 with clang's libFuzzer; a crash f
 	@$(NINJA) -C build-fuzz
 	@tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
 
-bench: all ## print how long things take, beside what one would use instead
+bench: ## print how long things take, beside what one would use instead
+	@tools/install-deps build run test
+	@$(MAKE) --no-print-directory all
 	@python3 bench/run.py build
 
 install: all ## install below PREFIX=/usr/local (and DESTDIR)

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Print how long kgent's own work takes, beside what one would use instead: bench/run.py BUILD
+
+Numbers are printed, never asserted. Median and 95th percentile over the repetitions that each row names.
+"""
+import glob
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+KGENT, INSIDE = os.path.join(BUILD, "kgent"), os.path.join(BUILD, "bench", "kgent-bench")
+BPFTRACE = os.environ.get("KGENT_BPFTRACE") or shutil.which("bpftrace")
+SENTENCES = ["count system calls by process", "histogram of read latency by process",
+             "print the filename and the error of failed openat calls by process"]
+
+
+def run_once(command, limit=120, stdin=None):
+    """Seconds, peak memory in bytes, standard output; None if it failed or was too slow."""
+    with tempfile.TemporaryFile() as out:
+        begin = time.perf_counter()
+        child = subprocess.Popen(command, stdin=stdin or subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL)
+        while True:
+            pid, status, usage = os.wait4(child.pid, os.WNOHANG if limit else 0)
+            if pid:
+                break
+            if time.perf_counter() - begin > limit:
+                child.kill()
+                os.wait4(child.pid, 0)
+                return None
+            time.sleep(0.0002)
+        took = time.perf_counter() - begin
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        return None if child.returncode else (took, usage.ru_maxrss * 1024, out.read().decode("utf-8", "replace"))
+
+
+def times(command, n):
+    runs = [run_once(command) for _ in range(n)]
+    return None if None in runs else [run[0] for run in runs]
+
+
+def inside(*args):
+    run = run_once([INSIDE, *args])
+    return [int(line) / 1e9 for line in run[2].split()] if run else None
+
+
+def show(seconds):
+    return f"{seconds * 1e3:9.2f} ms" if seconds < 1 else f"{seconds:9.2f} s "
+
+
+def row(what, values):
+    if not values:
+        print(f"  {what:58} could not be measured here")
+        return
+    ordered = sorted(values)
+    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    print(f"  {what:58} {show(statistics.median(ordered))} {show(p95)}  n={len(ordered)}")
+
+
+def table(title):
+    print(f"\n{title:60} {'median':>10} {'p95':>11}")
+
+
+def bench_startup():
+    table("start-up (aim: below 10 ms)")
+    row("kgent --version", times([KGENT, "--version"], 100))
+    row("bpftrace --version", BPFTRACE and times([BPFTRACE, "--version"], 20))
+
+
+def bench_answer():
+    table("a sentence to its program, new process, warm profile (< 50 ms)")
+    run_once([INSIDE, "answer", SENTENCES[0]])  # warms the profile's cache
+    for sentence in SENTENCES:
+        row(f'"{sentence[:48]}"', times([INSIDE, "answer", sentence], 30))
+    row("bpftrace -l", BPFTRACE and times([BPFTRACE, "-l"], 5))
+
+
+def bench_search():
+    functions = inside("functions")
+    table(f"probe search over {round(functions[0] * 1e9) if functions else '?'} functions (< 10 ms)")
+    row('kgent: "tcp retransmit"', inside("search", "100", "tcp retransmit"))
+    row('kgent: "page fault user"', inside("search", "100", "page fault user"))
+    row("bpftrace -l '*tcp*retrans*'", BPFTRACE and times([BPFTRACE, "-l", "*tcp*retrans*"], 5))
+
+
+def one_megabyte():
+    """The tools that come with bpftrace, again and again, until 1 MB is full."""
+    texts = [open(path, encoding="utf-8").read() for path in sorted(glob.glob("/usr/sbin/*.bt") + glob.glob("/usr/share/bpftrace/tools/*.bt"))]
+    texts = [text for text in texts if "#include" not in text and "#ifndef" not in text and "struct" not in text]
+    texts = texts or ["kprobe:vfs_read /pid > 1/ { @bytes[comm] = hist(arg2); }\n"]
+    size, out = 0, []
+    while size < 1 << 20:
+        out.append(texts[len(out) % len(texts)])
+        size += len(out[-1])
+    return "".join(out)
+
+
+def bench_parse():
+    with tempfile.NamedTemporaryFile("w", suffix=".bt") as file:
+        file.write(one_megabyte())
+        file.flush()
+        table("parsing 1 MB of bpftrace (< 100 ms)")
+        row("kgent's parser", inside("parse", "20", file.name))
+        took = BPFTRACE and run_once([BPFTRACE, "-d", file.name], 30)
+        row("bpftrace -d (parses and compiles; at most 30 s)", [took[0]] if took else None)
+
+
+def bench_memory():
+    print(f"\n{'peak memory of an answer (< 100 MB)':60}")
+    for name, command in (("kgent", [INSIDE, "answer", SENTENCES[0]]), ("bpftrace -l", [BPFTRACE, "-l"] if BPFTRACE else None)):
+        run = command and run_once(command)
+        print(f"  {name:58} {run[1] / 1e6:9.1f} MB" if run else f"  {name:58} could not be measured here")
+
+
+def main():
+    subprocess.run(["ninja", "-C", BUILD, "bench/kgent-bench"], check=True, stdout=subprocess.DEVNULL)
+    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_memory):
+        bench()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,444 @@
+/*
+ * From a program text to a verdict: the list of checks, cheapest first.
+ *
+ * The list is the table `stages`, one row a check and one row of the verdict. A check says what it saw; "passed" only where it was
+ * seen, "not checked" always with the reason. Those that only read the text are all made, so that one answer holds all
+ * findings; those behind them cost time or privileges and are not reached once something failed.
+ *
+ * Open places: the symbolic proof and the trial in a VM have their rows, and say that they do not exist yet.
+ */
+#include <kgent/agent.h>
+#include <kgent/build.h>
+#include <kgent/load.h>
+#include <kgent/text.h>
+
+#include <stdarg.h>
+#include <string.h>
+
+/* What the checks share while they are made. */
+struct checking {
+	const char *text;  /* with a NUL behind it */
+	gsize len;
+	const struct kg_check_opts *opts;
+	const struct kg_bpftrace *tool; /* or NULL: there is none, see tool_error */
+	struct kg_error tool_error;
+	struct kg_verdict *verdict;
+};
+
+static void says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+
+static void says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	g_free(check->detail);
+	check->detail = g_strdup_vprintf(fmt, ap);
+	va_end(ap);
+	check->result = result;
+}
+
+/* ---------------------------------------------------------------- findings, by the check that made them */
+
+/* The names of findings that belong to a row. */
+static const char *const of_attach[] = {"attach", NULL};
+static const char *const of_types[] = {"types", "maps", "variables", "bytes", NULL};
+static const char *const of_version[] = {"version", NULL};
+static const char *const of_syntax[] = {"syntax", NULL};
+
+struct tally {
+	guint errors, warnings;
+	const struct kg_diag *first; /* the first error */
+};
+
+static struct tally count_findings(const GPtrArray *diags, const char *const *names)
+{
+	struct tally tally = {0};
+
+	for (guint i = 0; i < diags->len; i++) {
+		const struct kg_diag *diag = diags->pdata[i];
+		if (names && !(diag->check && g_strv_contains(names, diag->check)))
+			continue;
+		tally.errors += diag->severity == KG_ERROR;
+		tally.warnings += diag->severity == KG_WARNING;
+		if (diag->severity == KG_ERROR && !tally.first)
+			tally.first = diag;
+	}
+	return tally;
+}
+
+/* Fail the row if one of its findings is an error. */
+static gboolean fails_by(struct kg_check *check, const struct tally *tally)
+{
+	if (!tally->errors)
+		return FALSE;
+	g_autofree char *more = tally->errors > 1 ? g_strdup_printf(" (and %u more)", tally->errors - 1) : g_strdup("");
+	g_autofree char *place = tally->first->loc.line ? g_strdup_printf("line %d: ", tally->first->loc.line) : g_strdup("");
+
+	says(check, KG_CHECK_FAILED, "%s%s%s", place, tally->first->msg, more);
+	if (tally->first->hint)
+		check->mend = g_strdup(tally->first->hint);
+	return TRUE;
+}
+
+static const char *warned(const struct tally *tally)
+{
+	return tally->warnings ? ", with warnings" : "";
+}
+
+/* ---------------------------------------------------------------- the checks of the text */
+
+static void check_text(struct checking *c, struct kg_check *check)
+{
+	const char *bad;
+
+	if (c->len > KG_BT_MAX_BYTES)
+		says(check, KG_CHECK_FAILED, "%zu bytes; at most %u are read", c->len, KG_BT_MAX_BYTES);
+	else if (memchr(c->text, '\0', c->len))
+		says(check, KG_CHECK_FAILED, "this is no text: byte %td is NUL", (const char *)memchr(c->text, '\0', c->len) - c->text);
+	else if (!g_utf8_validate(c->text, c->len, &bad))
+		says(check, KG_CHECK_FAILED, "this is not UTF-8: byte %td", bad - c->text);
+	else if (strspn(c->text, " \t\r\n") == c->len)
+		says(check, KG_CHECK_FAILED, "there is no program in it");
+	else
+		says(check, KG_CHECK_PASSED, "%zu bytes", c->len);
+}
+
+static void check_syntax(struct checking *c, struct kg_check *check)
+{
+	int code = kg_bt_parse(c->text, c->len, c->verdict->diags, &c->verdict->program);
+	struct tally tally = count_findings(c->verdict->diags, code ? NULL : of_syntax);
+
+	if (fails_by(check, &tally))
+		return;
+	if (code)
+		says(check, KG_CHECK_FAILED, "it could not be parsed (%s)", kg_errc_name(-code));
+	else
+		says(check, KG_CHECK_PASSED, "%u probe%s", c->verdict->program->probes->len,
+		     c->verdict->program->probes->len == 1 ? "" : "s");
+}
+
+/* All of kg_bt_check() is one walk over the tree; it is made where the first of its rows stands. */
+static void hold_against_kernel(struct checking *c)
+{
+	struct kg_bt_version version = {0};
+
+	if (c->tool)
+		version = (struct kg_bt_version){c->tool->major, c->tool->minor, c->tool->patch};
+	kg_bt_check(c->verdict->program, c->opts->profile, c->tool ? &version : NULL, c->verdict->diags);
+}
+
+static gboolean is_always_there(enum kg_probe_kind kind)
+{
+	const struct kg_probe_info *info = kg_probe_info(kind);
+
+	return kind == KG_PROBE_BEGIN || kind == KG_PROBE_END || kind == KG_PROBE_SELF || info->is_timer;
+}
+
+/* Was this attach point really seen in the profile? If not, *why says so (borrowed from [point] or static). */
+static gboolean was_seen(struct kg_profile *profile, const struct kg_bt_attach *attach, struct kg_point **point, const char **why)
+{
+	*point = NULL;
+	if (is_always_there(attach->kind))
+		return TRUE;
+	if (attach->is_wildcard) {
+		g_autoptr(GPtrArray) names = kg_profile_match(profile, attach->kind, attach->target, 1);
+		*why = "nothing in the profile matches this pattern";
+		return names && names->len > 0;
+	}
+	if (kg_profile_find(profile, attach->kind, attach->target, point, NULL)) {
+		*why = "the profile does not know such attach points";
+		return FALSE;
+	}
+	*why = (*point)->why ?: "it could not be found out whether it can be used";
+	return (*point)->usable == KG_YES;
+}
+
+static void check_attach(struct checking *c, struct kg_check *check)
+{
+	guint n = 0, unseen = 0;
+	g_autofree char *example = NULL;
+
+	hold_against_kernel(c);
+	struct tally tally = count_findings(c->verdict->diags, of_attach);
+	if (fails_by(check, &tally))
+		return;
+	if (!c->opts->profile) {
+		says(check, KG_CHECK_NOT_CHECKED, "no kernel profile");
+		return;
+	}
+	for (guint i = 0; i < c->verdict->program->probes->len; i++) {
+		const struct kg_bt_probe *probe = c->verdict->program->probes->pdata[i];
+		for (guint j = 0; j < probe->attach->len; j++, n++) {
+			const struct kg_bt_attach *attach = probe->attach->pdata[j];
+			struct kg_point *point;
+			const char *why = "";
+			if (!was_seen(c->opts->profile, attach, &point, &why) && !unseen++)
+				example = g_strdup_printf("%s: %s", attach->raw, why);
+			kg_point_free(point);
+		}
+	}
+	if (unseen)
+		says(check, KG_CHECK_NOT_CHECKED, "%u of %u could not be looked up: %s", unseen, n, example);
+	else
+		says(check, KG_CHECK_PASSED, "%u, all of them in Linux %s%s", n, kg_profile_release(c->opts->profile), warned(&tally));
+}
+
+static void check_types(struct checking *c, struct kg_check *check)
+{
+	struct tally tally = count_findings(c->verdict->diags, of_types);
+
+	if (fails_by(check, &tally))
+		return;
+	if (!c->opts->profile)
+		says(check, KG_CHECK_NOT_CHECKED, "no kernel profile; nothing wrong was seen in what needs none");
+	else
+		says(check, KG_CHECK_PASSED, "no contradiction to the kernel's types%s", warned(&tally));
+}
+
+static void check_version(struct checking *c, struct kg_check *check)
+{
+	struct tally tally = count_findings(c->verdict->diags, of_version);
+
+	if (fails_by(check, &tally))
+		return;
+	if (!c->tool) {
+		says(check, KG_CHECK_NOT_CHECKED, "%s", c->tool_error.msg);
+		check->mend = g_strdup(c->tool_error.hint);
+	} else {
+		says(check, KG_CHECK_PASSED, "nothing that %s lacks%s", c->tool->text, warned(&tally));
+	}
+}
+
+static void check_policy(struct checking *c, struct kg_check *check)
+{
+	says(check, KG_CHECK_NOT_CHECKED, "policy does not exist yet");
+}
+
+/* ---------------------------------------------------------------- the checks by tools */
+
+static void take_findings(struct checking *c, GPtrArray *diags)
+{
+	gsize n;
+	gpointer *all = g_ptr_array_steal(diags, &n);
+
+	for (gsize i = 0; i < n; i++)
+		g_ptr_array_add(c->verdict->diags, all[i]);
+	g_free(all);
+}
+
+/* bpftrace builds for, and loads into, the kernel that runs: an answer about another one would be none. */
+static gboolean is_other_kernel(struct checking *c, struct kg_check *check)
+{
+	if (!c->opts->profile || kg_profile_is_running(c->opts->profile))
+		return FALSE;
+	says(check, KG_CHECK_NOT_CHECKED, "the profile is that of another kernel (%s), and bpftrace asks the running one",
+	     kg_profile_release(c->opts->profile));
+	return TRUE;
+}
+
+static gboolean lacks_tool(struct checking *c, struct kg_check *check)
+{
+	if (c->tool)
+		return FALSE;
+	says(check, KG_CHECK_NOT_CHECKED, "%s", c->tool_error.msg);
+	check->mend = g_strdup(c->tool_error.hint);
+	return TRUE;
+}
+
+static void error_not_checked(struct kg_check *check, struct kg_error *err)
+{
+	says(check, KG_CHECK_NOT_CHECKED, "%s", err->msg);
+	check->mend = g_strdup(err->hint);
+	kg_error_clear(err);
+}
+
+/* What changes the system was allowed by now, or policy would have failed. */
+static gboolean is_unsafe(const struct checking *c)
+{
+	return FALSE;
+}
+
+static void check_build(struct checking *c, struct kg_check *check)
+{
+	struct kg_build_opts opts = {.tool = c->tool, .limits = c->opts->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid};
+	struct kg_build_result res = {0};
+	_cleanup_error_ struct kg_error err = {0};
+
+	if (is_other_kernel(c, check) || lacks_tool(c, check))
+		return;
+	if (kg_build(c->text, &opts, &res, &err)) {
+		error_not_checked(check, &err);
+		return;
+	}
+	g_autofree char *took = kg_text_duration(res.took_ns);
+	struct tally tally = count_findings(res.diags, NULL);
+	if (res.outcome == KG_BUILD_COMPILED) {
+		says(check, KG_CHECK_PASSED, "%s compiles it, in %s%s", c->tool->text, took, warned(&tally));
+	} else if (res.outcome == KG_BUILD_NOT_CHECKED) {
+		says(check, KG_CHECK_NOT_CHECKED, "%s", res.why);
+		check->mend = g_strdup(res.mend);
+	} else if (!fails_by(check, &tally)) {
+		says(check, KG_CHECK_FAILED, "%s does not compile it", c->tool->text);
+	}
+	take_findings(c, res.diags);
+	kg_build_result_clear(&res);
+}
+
+static void check_proof(struct checking *c, struct kg_check *check)
+{
+	says(check, KG_CHECK_NOT_CHECKED, "the symbolic verifier does not exist yet: whether it shows what was asked for is not proved");
+}
+
+static void load_refused(struct kg_check *check, const struct kg_load_result *res)
+{
+	const struct kg_verifier_finding *f = &res->finding;
+
+	says(check, KG_CHECK_FAILED, "%s%s%s%s%s", res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
+	     f->insn ? " at instruction " : "", f->insn ?: "");
+	check->mend = g_strdup(f->explanation ?: res->mend);
+}
+
+static void check_load(struct checking *c, struct kg_check *check)
+{
+	struct kg_load_opts opts = {.tool = c->tool, .limits = c->opts->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid,
+				    .command = c->opts->command};
+	struct kg_load_result res = {0};
+	_cleanup_error_ struct kg_error err = {0};
+
+	if (is_other_kernel(c, check) || lacks_tool(c, check))
+		return;
+	if (c->opts->no_load) {
+		says(check, KG_CHECK_NOT_CHECKED, "not asked for");
+		return;
+	}
+	if (kg_load(c->text, &opts, &res, &err)) {
+		error_not_checked(check, &err);
+		return;
+	}
+	g_autofree char *took = kg_text_duration(res.took_ns);
+	if (res.outcome == KG_LOAD_ACCEPTED) {
+		says(check, KG_CHECK_PASSED, "the running kernel accepts %s, in %s",
+		     res.n_loaded == 1 ? "its program" : "all its programs", took);
+	} else if (res.outcome == KG_LOAD_NOT_CHECKED) {
+		says(check, KG_CHECK_NOT_CHECKED, "%s", res.why);
+		check->mend = g_strdup(res.mend);
+	} else {
+		load_refused(check, &res);
+	}
+	take_findings(c, res.diags);
+	kg_load_result_clear(&res);
+}
+
+static void check_trial(struct checking *c, struct kg_check *check)
+{
+	says(check, KG_CHECK_NOT_CHECKED, "trials in a virtual machine do not exist yet");
+}
+
+/* ---------------------------------------------------------------- the list */
+
+/* When a check is not reached: one before it has failed, ... */
+enum reach {
+	NEEDS_TEXT = 1, /* ... which reads bytes */
+	NEEDS_TREE,     /* ... without which there is no tree */
+	NEEDS_ALL,      /* ... any of them */
+};
+
+static const struct stage {
+	const char *name;
+	enum reach needs;
+	void (*run)(struct checking *c, struct kg_check *check);
+} stages[] = {
+	{"text", 0, check_text},
+	{"syntax", NEEDS_TEXT, check_syntax},
+	{"attach points", NEEDS_TREE, check_attach}, /* makes the findings of the two below as well */
+	{"types", NEEDS_TREE, check_types},
+	{"version", NEEDS_TREE, check_version},
+	{"policy", NEEDS_TREE, check_policy}, /* before anything is given to a compiler or the kernel */
+	{"build", NEEDS_ALL, check_build},
+	{"proof", NEEDS_ALL, check_proof},
+	{"kernel verifier", NEEDS_ALL, check_load},
+	{"trial", NEEDS_ALL, check_trial},
+};
+
+static void free_check(gpointer data)
+{
+	struct kg_check *check = data;
+
+	g_free(check->detail);
+	g_free(check->mend);
+	g_free(check);
+}
+
+/* Which failed check is in the way of this one, or NULL. */
+static const struct kg_check *in_the_way(const struct kg_verdict *verdict, enum reach needs)
+{
+	static const char *const text[] = {"text", NULL}, *const tree[] = {"text", "syntax", NULL};
+	const char *const *blockers = needs == NEEDS_TEXT ? text : tree;
+
+	for (guint i = 0; needs && i < verdict->checks->len; i++) {
+		const struct kg_check *check = verdict->checks->pdata[i];
+		if (check->result == KG_CHECK_FAILED && (needs == NEEDS_ALL || g_strv_contains(blockers, check->name)))
+			return check;
+	}
+	return NULL;
+}
+
+/* Fails where something failed, loads where the kernel was seen to accept it, and claims nothing else. */
+static void conclude(struct kg_verdict *verdict)
+{
+	guint failed = 0;
+
+	for (guint i = 0; i < verdict->checks->len; i++)
+		failed += ((struct kg_check *)verdict->checks->pdata[i])->result == KG_CHECK_FAILED;
+	verdict->is_policy = failed == 1 && !strcmp(kg_verdict_failed(verdict)->name, "policy");
+	if (failed)
+		verdict->word = KG_VERDICT_REJECTED;
+	else if (kg_verdict_find(verdict, "kernel verifier")->result == KG_CHECK_PASSED)
+		verdict->word = KG_VERDICT_LOADED;
+	else
+		verdict->word = KG_VERDICT_UNLOADED;
+}
+
+static void make_checks(struct checking *c)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(stages); i++) {
+		const struct kg_check *blocker = in_the_way(c->verdict, stages[i].needs);
+		struct kg_check *check = g_new0(struct kg_check, 1);
+
+		check->name = stages[i].name;
+		check->result = KG_CHECK_NOT_CHECKED;
+		if (blocker)
+			says(check, KG_CHECK_NOT_CHECKED, "not reached: %s failed", blocker->name);
+		else
+			stages[i].run(c, check);
+		g_ptr_array_add(c->verdict->checks, check);
+	}
+}
+
+int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret, struct kg_error *err)
+{
+	static const struct kg_check_opts defaults;
+	struct checking c = {.len = len, .opts = opts ?: &defaults};
+	struct kg_bpftrace found = {0};
+
+	if (!text || !ret)
+		return kg_error_set(err, KG_E_INVAL, "check", "there is nothing to check");
+	g_autofree char *copy = g_strndup(text, len); /* stops at a NUL, which is refused before anybody reads on */
+	c.text = memchr(text, '\0', len) ? text : copy;
+	if (c.opts->tool)
+		c.tool = c.opts->tool;
+	else if (!kg_bpftrace_find(&found, &c.tool_error))
+		c.tool = &found;
+
+	c.verdict = g_new0(struct kg_verdict, 1);
+	c.verdict->checks = g_ptr_array_new_with_free_func(free_check);
+	c.verdict->diags = kg_diags_new();
+	make_checks(&c);
+	conclude(c.verdict);
+
+	kg_bpftrace_clear(&found);
+	kg_error_clear(&c.tool_error);
+	*ret = c.verdict;
+	return 0;
+}

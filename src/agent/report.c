@@ -1,0 +1,119 @@
+/* The final JSON object of a request. Its members and their meaning are documented in docs/json.md and do not change. */
+#include "json.h"
+
+#include <kgent/agent.h>
+#include <kgent/run.h>
+
+#include <stdlib.h>
+
+void kg_json_append(json_t *object, GString *out)
+{
+	char *line = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+	g_assert(line); /* only out of memory, which ends GLib programs anyway */
+	g_string_append_printf(out, "%s\n", line);
+	free(line);
+	json_decref(object);
+}
+
+/* JSON holds text, and a program or a message can hold any bytes: what is not UTF-8 becomes U+FFFD. */
+json_t *kg_json_text(const char *s)
+{
+	if (!s)
+		return json_null();
+	g_autofree char *valid = g_utf8_make_valid(s, -1);
+	return json_string(valid);
+}
+
+static json_t *texts(const GPtrArray *array)
+{
+	json_t *list = json_array();
+
+	for (guint i = 0; array && i < array->len; i++)
+		json_array_append_new(list, kg_json_text(array->pdata[i]));
+	return list;
+}
+
+static json_t *checks(const struct kg_verdict *verdict)
+{
+	json_t *list = json_array();
+
+	for (guint i = 0; verdict && i < verdict->checks->len; i++) {
+		const struct kg_check *check = verdict->checks->pdata[i];
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "check", check->name, "result",
+						      kg_check_result_name(check->result), "detail", kg_json_text(check->detail), "mend",
+						      kg_json_text(check->mend)));
+	}
+	return list;
+}
+
+static const char *severity_name(enum kg_severity severity)
+{
+	return severity == KG_ERROR ? "error" : severity == KG_WARNING ? "warning" : "note";
+}
+
+json_t *kg_json_findings(const GPtrArray *diags)
+{
+	json_t *list = json_array();
+
+	for (guint i = 0; diags && i < diags->len; i++) {
+		const struct kg_diag *diag = diags->pdata[i];
+		json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:o, s:o}", "severity", severity_name(diag->severity),
+						      "check", diag->check ?: "", "line", diag->loc.line, "column", diag->loc.col,
+						      "message", kg_json_text(diag->msg), "hint", kg_json_text(diag->hint)));
+	}
+	return list;
+}
+
+/* A refusal and an error have one shape, so that a reader needs to know one only. */
+static json_t *problem(const struct kg_report *report)
+{
+	if (report->refusal)
+		return json_pack("{s:s, s:o, s:o, s:o}", "kind", "refused", "message", kg_json_text(report->refusal->why), "words",
+				 texts(report->refusal->left), "close", texts(report->refusal->close));
+	if (report->error && report->error->code)
+		return json_pack("{s:s, s:o, s:o}", "kind", kg_errc_name(report->error->code), "message", kg_json_text(report->error->msg),
+				 "hint", kg_json_text(report->error->hint));
+	return json_null();
+}
+
+static json_t *run(const struct kg_run_result *run)
+{
+	if (!run)
+		return json_null();
+	return json_pack("{s:s, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:I}", "end", kg_run_end_name(run->end), "why", kg_json_text(run->why),
+			 "attached", run->was_attached, "complete", run->is_complete, "observed_ns", (json_int_t)run->observed_ns,
+			 "probes", (json_int_t)run->n_probes, "events", (json_int_t)run->n_events, "lost", (json_int_t)run->n_lost,
+			 "thrown_bytes", (json_int_t)run->n_thrown_bytes);
+}
+
+static json_t *intent(const char *json)
+{
+	json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
+
+	return value ?: json_null();
+}
+
+void kg_report_json(const struct kg_report *report, GString *out)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "type", json_string("result"));
+	json_object_set_new(object, "prompt", kg_json_text(report->prompt));
+	if (report->file)
+		json_object_set_new(object, "file", kg_json_text(report->file));
+	json_object_set_new(object, "engine", kg_json_text(report->engine));
+	json_object_set_new(object, "language", kg_json_text(report->language));
+	json_object_set_new(object, "program", kg_json_text(report->program));
+	json_object_set_new(object, "intent", intent(report->intent_json));
+	json_object_set_new(object, "verdict", report->verdict ? kg_json_text(kg_verdict_name(report->verdict->word)) : json_null());
+	json_object_set_new(object, "checks", checks(report->verdict));
+	json_object_set_new(object, "findings", kg_json_findings(report->verdict ? report->verdict->diags : NULL));
+	json_object_set_new(object, "trials", json_array()); /* one object a trial in a VM, once there are trials */
+	json_object_set_new(object, "notes", texts(report->notes));
+	json_object_set_new(object, "problem", problem(report));
+	json_object_set_new(object, "run", run(report->run));
+	json_object_set_new(object, "exit", json_integer(report->exit));
+
+	kg_json_append(object, out);
+}

@@ -1,0 +1,164 @@
+/* The arguments of kgent "PROMPT": see ask.h. */
+#include "ask.h"
+#include "files.h"
+#include "options.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* More than anybody says, and less than what would cost to read; kg_understand() refuses beyond its own, lower bound. */
+#define MAX_PROMPT (64 << 10)
+
+const struct kg_option kg_ask_options[] = {
+	{"for", 0, "TIME", "how long to observe: 5s, 1.5min, 250ms, 2h"},
+	{"pid", 'p', "PID", "observe this process only"},
+	{"command", 'c', "CMD", "start CMD, observe it, and stop when it ends"},
+	{"yes", 'y', NULL, "run without a question (never for a program that changes the system)"},
+	{"dry-run", 'n', NULL, "show and check the program, do not run it"},
+	{"output", 'o', "FILE", "write the program to FILE, do not run it"},
+	{"force", 0, NULL, "let -o replace a file"},
+	{"explain", 0, NULL, "show how the sentence was understood, part by part"},
+	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
+	{"engine", 0, "NAME", "who writes the program: auto or builtin"},
+	{"profile", 0, "DIR", "answer for the kernel of this profile instead of the running one"},
+	{NULL},
+};
+
+static int wrong_value(struct kg_error *err, const char *option, const char *value, const char *want)
+{
+	return kg_error_set(err, KG_E_INVAL, "options", "--%s %s: %s", option, value, want);
+}
+
+static int take_pid(const char *value, int *ret, struct kg_error *err)
+{
+	char *end;
+	long pid = strtol(value, &end, 10);
+
+	if (end == value || *end || pid <= 0 || pid > 1 << 22)
+		return wrong_value(err, "pid", value, "this is no process id");
+	if (kill(pid, 0) && errno == ESRCH)
+		return wrong_value(err, "pid", value, "there is no such process");
+	*ret = (int)pid;
+	return 0;
+}
+
+static int take_engine(const char *value, struct kg_error *err)
+{
+	if (!strcmp(value, "auto") || !strcmp(value, "builtin"))
+		return 0;
+	if (!strcmp(value, "model"))
+		return wrong_value(err, "engine", value, "the model engine is not there yet; auto and builtin are");
+	return wrong_value(err, "engine", value, "the engines are auto and builtin");
+}
+
+static int take_option(struct kg_ask_args *args, const char *name, const char *value, struct kg_error *err)
+{
+	if (!strcmp(name, "for"))
+		return kg_cli_duration(value, &args->for_ns) ? 0 : wrong_value(err, name, value, "a time is like 5s, 1.5min, 250ms or 2h");
+	if (!strcmp(name, "pid"))
+		return take_pid(value, &args->pid, err);
+	if (!strcmp(name, "engine"))
+		return take_engine(value, err);
+	if (!strcmp(name, "allow"))
+		g_ptr_array_add(args->allowed, (gpointer)value);
+	else if (!strcmp(name, "command"))
+		args->command = value;
+	else if (!strcmp(name, "output"))
+		args->output = value;
+	else if (!strcmp(name, "profile"))
+		args->profile = value;
+	else if (!strcmp(name, "yes"))
+		args->yes = TRUE;
+	else if (!strcmp(name, "dry-run"))
+		args->dry_run = TRUE;
+	else if (!strcmp(name, "force"))
+		args->force = TRUE;
+	else if (!strcmp(name, "explain"))
+		args->explain = TRUE;
+	return 0;
+}
+
+/* Options that make no sense together. */
+static int check_together(const struct kg_ask_args *args, struct kg_error *err)
+{
+	if (args->pid && args->command)
+		return kg_error_set(err, KG_E_INVAL, "options", "--pid and --command exclude each other");
+	if (args->command && !*args->command)
+		return kg_error_set(err, KG_E_INVAL, "options", "--command: there is no command");
+	if (args->command && (args->dry_run || args->output || args->profile))
+		return kg_error_set(err, KG_E_INVAL, "options", "--command starts a command, and with --dry-run, --output or --profile nothing "
+				    "is run");
+	if (args->force && !args->output)
+		return kg_error_set(err, KG_E_INVAL, "options", "--force says how --output writes, and there is no --output");
+	return 0;
+}
+
+static int take_prompt(GPtrArray *words, struct kg_ask_args *args, struct kg_error *err)
+{
+	gsize len;
+
+	if (words->len == 1 && !strcmp(words->pdata[0], "-")) {
+		int code = kg_cli_read("-", MAX_PROMPT, &args->prompt, &len, err);
+		if (code)
+			return code;
+		if (strlen(args->prompt) != len)
+			return kg_error_set(err, KG_E_INVAL, "prompt", "this is no sentence: it has NUL bytes in it");
+	} else {
+		g_ptr_array_add(words, NULL);
+		args->prompt = g_strjoinv(" ", (char **)words->pdata);
+	}
+	if (!g_utf8_validate(args->prompt, -1, NULL))
+		return kg_error_set(err, KG_E_INVAL, "prompt", "this is no sentence: it is not UTF-8");
+	g_strstrip(args->prompt);
+	if (!*args->prompt)
+		return kg_error_set(err, KG_E_INVAL, "prompt", "the sentence is empty");
+	return 0;
+}
+
+int kg_ask_args_parse(int argc, char **argv, struct kg_ask_args *args, struct kg_error *err)
+{
+	struct kg_option_walk walk = {.table = kg_ask_options, .argc = argc, .argv = argv, .at = 1};
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	const struct kg_option *option;
+	enum kg_option_found found;
+
+	args->allowed = g_ptr_array_new();
+	while ((found = kg_option_next(&walk, &option, err)) != KG_OPTION_END) {
+		if (found == KG_OPTION_WRONG)
+			return -KG_E_INVAL;
+		if (found == KG_OPTION_OPERAND) {
+			g_ptr_array_add(words, (gpointer)walk.value);
+			continue;
+		}
+		int code = take_option(args, option->name, walk.value, err);
+		if (code)
+			return code;
+	}
+	g_ptr_array_add(args->allowed, NULL);
+	int code = check_together(args, err);
+	return code ? code : take_prompt(words, args, err);
+}
+
+/* The same filter as if the sentence had said it; whether an event has a process at all is judged where the program is written. */
+void kg_ask_restrict(const struct kg_ask_args *args, pid_t pid, struct kg_intent *intent)
+{
+	struct kg_filter *filter = g_new0(struct kg_filter, 1);
+	struct kg_origin *origin = g_new0(struct kg_origin, 1);
+
+	filter->field = g_strdup("pid");
+	filter->op = KG_OP_EQ;
+	filter->number = pid;
+	g_ptr_array_add(intent->filters, filter);
+	origin->part = g_strdup("filter");
+	origin->value = g_strdup_printf("process id %d", (int)pid);
+	origin->words = args->command ? g_strdup_printf("--command %s", args->command) : g_strdup_printf("--pid %d", (int)pid);
+	g_ptr_array_add(intent->origins, origin);
+}
+
+void kg_ask_args_clear(struct kg_ask_args *args)
+{
+	g_clear_pointer(&args->prompt, g_free);
+	g_clear_pointer(&args->allowed, g_ptr_array_unref);
+}

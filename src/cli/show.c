@@ -1,0 +1,66 @@
+/* Showing: see show.h. */
+#include "show.h"
+
+#include <kgent/load.h>
+#include <kgent/text.h>
+
+#include <string.h>
+#include <unistd.h>
+
+int kg_cli_profile(const struct kg_cli *cli, const char *dir, struct kg_profile **ret, struct kg_error *err)
+{
+	struct kg_profile_opts opts = {.dir = dir};
+	_cleanup_error_ struct kg_error mount_err = {0};
+
+	if (!dir && geteuid() == 0 && !kg_tracefs_is_mounted()) {
+		int mounted = kg_tracefs_private_mount(&mount_err);
+		if (mounted > 0)
+			kg_cli_note(cli, "tracefs was not mounted; it is now, at /sys/kernel/tracing, for this process alone");
+		else if (mounted < 0)
+			kg_cli_note(cli, "tracefs is not mounted and could not be: %s", mount_err.msg);
+	}
+	return kg_profile_open(&opts, ret, err);
+}
+
+void kg_show_program(const char *text, gsize len, gboolean color, GString *out)
+{
+	if (color)
+		kg_bt_highlight(text, len, out);
+	else
+		kg_text_escape_lines(text, len, out);
+	if (out->len && out->str[out->len - 1] != '\n')
+		g_string_append_c(out, '\n');
+}
+
+void kg_show_findings(const GPtrArray *diags, const char *file, const char *text, gboolean color, GString *out)
+{
+	if (diags->len)
+		kg_diags_render(diags, file, text, color, out);
+}
+
+char *kg_show_missing_privilege(const struct kg_cli *cli, const struct kg_verdict *verdict)
+{
+	const struct kg_check *load = kg_verdict_find(verdict, "kernel verifier");
+	g_autofree char *why = NULL, *mend = NULL;
+
+	if (verdict->word != KG_VERDICT_UNLOADED || load->result == KG_CHECK_PASSED || kg_load_possible(&why, &mend))
+		return NULL;
+	/* Somebody else's problem (a container without the capability) has its own line. */
+	return geteuid() == 0 ? g_steal_pointer(&mend) : kg_cli_sudo(cli);
+}
+
+int kg_show_exit(const struct kg_verdict *verdict, gboolean is_static)
+{
+	if (verdict->is_policy)
+		return KG_EXIT_POLICY;
+	switch (verdict->word) {
+	case KG_VERDICT_PROVED:
+	case KG_VERDICT_CHECKED:
+	case KG_VERDICT_LOADED:
+		return KG_EXIT_OK;
+	case KG_VERDICT_UNLOADED:
+		return is_static ? KG_EXIT_OK : KG_EXIT_ENVIRONMENT;
+	default:
+		return KG_EXIT_NOT_VERIFIED;
+	}
+}

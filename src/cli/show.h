@@ -1,0 +1,17 @@
+/* Showing: programs, findings and verdicts, for people. */
+#pragma once
+
+#include "cli.h"
+
+#include <kgent/agent.h>
+
+/* Open the profile in [dir], or the running kernel's (NULL). Where root finds no tracefs, it is mounted for this process alone, and said. */
+int kg_cli_profile(const struct kg_cli *cli, const char *dir, struct kg_profile **ret, struct kg_error *err);
+/* The program's text, in colours where [color], with a final newline. */
+void kg_show_program(const char *text, gsize len, gboolean color, GString *out);
+/* All findings about it. */
+void kg_show_findings(const GPtrArray *diags, const char *file, const char *text, gboolean color, GString *out);
+/* Why nothing was loaded, when that is for want of a privilege: the line that mends it, owned; else NULL. */
+char *kg_show_missing_privilege(const struct kg_cli *cli, const struct kg_verdict *verdict);
+/* The exit code that a verdict means. [is_static]: nothing was to be loaded. */
+int kg_show_exit(const struct kg_verdict *verdict, gboolean is_static);
