@@ -116,7 +116,9 @@ struct kg_run_opts {
 	const char *const *args;                 /**< positional parameters; NULL-terminated; NULL: none */
 	gint64 for_ns;             /**< observe for this long, counted from when everything is attached; 0: until stopped or it ends */
 	int pid;                   /**< bpftrace -p; 0: none */
-	const char *command;       /**< bpftrace -c: run this and stop when it ends; it gets the caller's environment; NULL: none */
+	const char *command;       /**< bpftrace -c: run this and stop when it ends; it gets the caller's environment. Words as for a
+					shell, but none may hold a space (bpftrace 0.17). Its output is events of type TEXT and
+					ERROR; NULL: none */
 	gboolean allow_unsafe;     /**< pass --unsafe. Without it (and without command) a seccomp filter also refuses every execve */
 	kg_run_status_fn status;   /**< may be NULL; gets the same user pointer as the event callback */
 	const volatile sig_atomic_t *stop; /**< set to non-zero (by a signal handler) to stop in order; set to 2 or more to stop at once. NULL: none */
@@ -159,7 +161,8 @@ struct kg_run_result {
  * prints its maps; after stop_timeout_ms SIGTERM, then SIGKILL. bpftrace is in a process group of its own, so that Ctrl-C on a terminal
  * reaches the caller only.
  * @param fn may be NULL
- * @return 0 with a result, also when the run failed; -KG_E_TOOL: no bpftrace; -KG_E_IO: no process or pipe could be made
+ * @return 0 with a result, also when the run failed; -KG_E_INVAL, -KG_E_NOTFOUND, -KG_E_UNSUPPORTED:
+ *         the command can't be passed on; -KG_E_TOOL: no bpftrace; -KG_E_IO: no process or pipe could be made
  */
 int kg_run(const char *program, const struct kg_run_opts *opts, kg_run_event_fn fn, void *user, struct kg_run_result *ret,
 	   struct kg_error *err);

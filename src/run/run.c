@@ -29,6 +29,8 @@
 #define MAX_LINE (16u << 20)
 #define MAX_MESSAGES (1u << 20)
 #define OUTPUT_FILE "/dev/fd/4"
+#define BATCH_US 2000
+#define PIPE_BYTES (1 << 20)
 #define SECOND_US G_USEC_PER_SEC
 
 struct runner {
@@ -233,17 +235,34 @@ static void on_line(const char *line, gsize len, void *user)
 	kg_run_event_clear(&ev);
 }
 
-/* A line of the command that -c runs. */
+static void deliver_text(struct runner *r, enum kg_run_event_type type, const char *text, gsize len)
+{
+	struct kg_run_event ev = {.type = type};
+
+	ev.text.text = g_malloc(len + 1);
+	memcpy(ev.text.text, text, len);
+	ev.text.text[len] = '\0';
+	ev.text.len = len;
+	deliver(r, &ev);
+	kg_run_event_clear(&ev);
+}
+
+/* A line of the command that -c runs; bpftrace itself writes its empty lines there, too, when the command is over. */
 static void on_command_line(const char *line, gsize len, void *user)
 {
 	struct runner *r = user;
-	struct kg_run_event ev = {.type = KG_RUN_TEXT, .text = {(char *)line, len}};
-	g_autofree char *copy = g_malloc(len + 1);
 
-	memcpy(copy, line, len);
-	copy[len] = '\0';
-	ev.text.text = copy;
-	deliver(r, &ev);
+	if (len || !is_final(r))
+		deliver_text(r, KG_RUN_TEXT, line, len);
+}
+
+/* With a command, its complaints come together with bpftrace's. They are shown as they are. */
+static void on_command_error(const char *line, gsize len, void *user)
+{
+	g_autofree char *text = g_strndup(line, len);
+
+	if (len && !strstr(text, "couldn't set RLIMIT_MEMLOCK"))
+		deliver_text(user, KG_RUN_ERROR, line, len);
 }
 
 /* Read a share, so that time-outs and the status line get their turn in a flood. FALSE: nothing was there. */
@@ -302,6 +321,15 @@ static void take_messages(struct runner *r, gboolean is_over)
 	guint from = r->res->diags->len;
 
 	kg_bpftrace_parse_messages(r->messages->str, len, "run", r->res->diags);
+	if (r->opts->command) {
+		struct lines lines;
+
+		lines_init(&lines, MAX_MESSAGES);
+		lines_feed(&lines, r->messages->str, len, on_command_error, r);
+		lines_flush(&lines, on_command_error, r);
+		lines_done(&lines);
+		from = r->res->diags->len;
+	}
 	g_string_erase(r->messages, 0, (gssize)len);
 	for (guint i = from; i < r->res->diags->len; i++) {
 		const struct kg_diag *d = g_ptr_array_index(r->res->diags, i);
@@ -345,8 +373,8 @@ static gint64 stop_timeout_us(const struct runner *r)
 {
 	gint64 ms = r->opts->stop_timeout_ms > 0 ? r->opts->stop_timeout_ms : STOP_TIMEOUT_MS;
 
-	/* taking a probe off can take the kernel tens of milliseconds */
-	return (ms + (r->opts->stop_timeout_ms > 0 ? 0 : (gint64)MAX(0, r->res->n_probes) * 50)) * 1000;
+	/* taking a tracepoint off takes the kernel some 80 ms (6.18) */
+	return (ms + (r->opts->stop_timeout_ms > 0 ? 0 : (gint64)MAX(0, r->res->n_probes) * 200)) * 1000;
 }
 
 /* Make it end, however it takes it. */
@@ -399,13 +427,17 @@ static int poll_timeout(const struct runner *r)
 
 static void loop(struct runner *r)
 {
+	gboolean any = FALSE;
+
 	for (;;) {
 		struct pollfd p[5] = {{r->child.out, POLLIN, 0}, {r->child.err, POLLIN, 0}, {r->output, POLLIN, 0},
 				      {r->is_compiling || r->child.notify >= 0 ? r->child.notify : -1, POLLIN, 0},
 				      {r->opts->stop_fd > 0 && !r->stopped_us ? r->opts->stop_fd : -1, POLLIN, 0}};
 		gboolean was_over = kg_child_wait(&r->child, 0);
-		gboolean any;
 
+		/* bpftrace writes line by line: waking up for each would cost both of us more than the work itself */
+		if (any && !was_over)
+			g_usleep(BATCH_US);
 		poll(p, G_N_ELEMENTS(p), was_over ? 0 : poll_timeout(r));
 		if (p[3].revents & POLLIN)
 			guard_serve(r->child.notify, &r->is_compiling);
@@ -498,6 +530,8 @@ static int start(struct runner *r, const struct kg_bpftrace *tool, int program, 
 	else if (output[0] >= 0)
 		fcntl(output[0], F_SETFL, O_NONBLOCK);
 	r->output = ret ? -1 : output[0];
+	if (ret == 0)
+		fcntl(r->output >= 0 ? r->output : r->child.out, F_SETPIPE_SZ, PIPE_BYTES);
 	kg_child_filter_free(filter);
 	return ret ? kg_error_set(err, e.code, STAGE, "%s", e.msg) : 0;
 }
@@ -539,16 +573,51 @@ static int run_with(const struct kg_bpftrace *tool, int program, const struct kg
 	return ret;
 }
 
+/* bpftrace 0.17 cuts the command at spaces and knows no quotes, and takes ELF files only: quotes that are not needed are taken off, those that are can't be had. */
+static int plain_command(const char *command, char **ret, struct kg_error *err)
+{
+	g_auto(GStrv) argv = NULL;
+	char *path;
+	int r;
+
+	if (!g_shell_parse_argv(command, NULL, &argv, NULL))
+		return kg_error_set(err, KG_E_INVAL, STAGE, "the command can't be read: a quote is not closed, or it is empty");
+	for (char **a = argv; *a; a++) {
+		if (**a && !strpbrk(*a, " \t\n"))
+			continue;
+		r = kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "bpftrace can't pass an argument that is empty or has a space in it: '%s'", *a);
+		kg_error_hint(err, "put the command into a script and run that: sh SCRIPT");
+		return r;
+	}
+	/* bpftrace looks a name up in places of its own, and stops where two of them have it */
+	path = g_find_program_in_path(argv[0]);
+	if (!path)
+		return kg_error_set(err, KG_E_NOTFOUND, STAGE, "there is no program '%s'", argv[0]);
+	g_free(argv[0]);
+	argv[0] = path;
+	*ret = g_strjoinv(" ", argv);
+	return 0;
+}
+
 int kg_run(const char *program, const struct kg_run_opts *opts, kg_run_event_fn fn, void *user, struct kg_run_result *ret,
 	   struct kg_error *err)
 {
 	static const struct kg_run_opts defaults;
 	struct kg_bpftrace found = {0};
 	struct kg_run_result res = {.n_probes = -1, .exit_status = -1};
+	g_autofree char *command = NULL;
+	struct kg_run_opts with_command;
 	int fd, r = 0;
 
 	if (!opts)
 		opts = &defaults;
+	if (opts->command)
+		r = plain_command(opts->command, &command, err);
+	if (r)
+		return r;
+	with_command = *opts;
+	with_command.command = command;
+	opts = &with_command;
 	if (!opts->tool)
 		r = kg_bpftrace_find(&found, err);
 	if (r)
