@@ -84,6 +84,13 @@ struct kg_bpftrace_call {
 	gboolean allow_unsafe;
 	int pid;
 };
+/**
+ * A command as bpftrace's -c takes it: an absolute path and words separated by spaces.
+ * @param command words as for a shell
+ * @param ret owned
+ * @return 0; -KG_E_INVAL: it can't be read; -KG_E_NOTFOUND: no such program; -KG_E_UNSUPPORTED: a word has a space in it, which 0.17 can't pass on
+ */
+int kg_bpftrace_command(const char *command, char **ret, struct kg_error *err);
 /** Its argument vector (g_strfreev()); the program is read from descriptor 3, which is KG_BPFTRACE_FILE to it. */
 char **kg_bpftrace_argv(const struct kg_bpftrace_call *call);
 /** Its environment (g_strfreev()): no BPFTRACE_* but those of the limits. */

@@ -26,7 +26,7 @@ struct kg_load_opts {
 	const char *const *args;                 /**< positional parameters; NULL-terminated; NULL: none */
 	gboolean allow_unsafe;                   /**< bpftrace --unsafe; such calls are still not executed */
 	int pid;                                 /**< bpftrace -p; 0: none */
-	const char *command;                     /**< bpftrace -c; it is not executed here; NULL: none */
+	const char *command;                     /**< bpftrace -c, as of kg_run_opts; it is not executed here; NULL: none */
 	int timeout_ms;                          /**< for all of it; 0: 20000 */
 };
 
@@ -73,7 +73,7 @@ struct kg_load_result {
  * Needs root (bpftrace 0.17 insists), the capabilities to load BPF, and seccomp with user notification (Linux 5.9 for handing over
  * descriptors); without them the outcome is "not checked".
  * @param opts may be NULL
- * @return 0 with an outcome; -KG_E_TOOL: no bpftrace; -KG_E_IO: no process or pipe could be made
+ * @return 0 with an outcome; errors of kg_bpftrace_command(); -KG_E_TOOL: no bpftrace; -KG_E_IO: no process or pipe could be made
  */
 int kg_load(const char *program, const struct kg_load_opts *opts, struct kg_load_result *ret, struct kg_error *err);
 void kg_load_result_clear(struct kg_load_result *res);

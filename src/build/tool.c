@@ -197,3 +197,29 @@ char **kg_bpftrace_env(const struct kg_bpftrace_call *call)
 	g_ptr_array_add(env, NULL);
 	return (char **)g_ptr_array_free(env, FALSE);
 }
+
+/* bpftrace 0.17 cuts the command at spaces and knows no quotes, and takes ELF files only: quotes that are not needed are taken off, those that are can't be had. */
+int kg_bpftrace_command(const char *command, char **ret, struct kg_error *err)
+{
+	g_auto(GStrv) argv = NULL;
+	char *path;
+	int r;
+
+	if (!g_shell_parse_argv(command, NULL, &argv, NULL))
+		return kg_error_set(err, KG_E_INVAL, STAGE, "the command can't be read: a quote is not closed, or it is empty");
+	for (char **a = argv; *a; a++) {
+		if (**a && !strpbrk(*a, " \t\n"))
+			continue;
+		r = kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "bpftrace can't pass an argument that is empty or has a space in it: '%s'", *a);
+		kg_error_hint(err, "put the command into a script and run that: sh SCRIPT");
+		return r;
+	}
+	/* bpftrace looks a name up in places of its own, and stops where two of them have it */
+	path = g_find_program_in_path(argv[0]);
+	if (!path)
+		return kg_error_set(err, KG_E_NOTFOUND, STAGE, "there is no program '%s'", argv[0]);
+	g_free(argv[0]);
+	argv[0] = path;
+	*ret = g_strjoinv(" ", argv);
+	return 0;
+}

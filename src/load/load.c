@@ -225,11 +225,20 @@ int kg_load(const char *program, const struct kg_load_opts *opts, struct kg_load
 	static const struct kg_load_opts defaults;
 	struct kg_bpftrace found = {0};
 	struct kg_load_result res = {.n_probes = -1};
+	g_autofree char *command = NULL;
+	struct kg_load_opts with_command;
 	gint64 start = g_get_monotonic_time();
 	int fd, r = 0;
 
 	if (!opts)
 		opts = &defaults;
+	if (opts->command)
+		r = kg_bpftrace_command(opts->command, &command, err);
+	if (r)
+		return r;
+	with_command = *opts;
+	with_command.command = command;
+	opts = &with_command;
 	if (!opts->tool)
 		r = kg_bpftrace_find(&found, err);
 	if (r)

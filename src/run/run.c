@@ -573,32 +573,6 @@ static int run_with(const struct kg_bpftrace *tool, int program, const struct kg
 	return ret;
 }
 
-/* bpftrace 0.17 cuts the command at spaces and knows no quotes, and takes ELF files only: quotes that are not needed are taken off, those that are can't be had. */
-static int plain_command(const char *command, char **ret, struct kg_error *err)
-{
-	g_auto(GStrv) argv = NULL;
-	char *path;
-	int r;
-
-	if (!g_shell_parse_argv(command, NULL, &argv, NULL))
-		return kg_error_set(err, KG_E_INVAL, STAGE, "the command can't be read: a quote is not closed, or it is empty");
-	for (char **a = argv; *a; a++) {
-		if (**a && !strpbrk(*a, " \t\n"))
-			continue;
-		r = kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "bpftrace can't pass an argument that is empty or has a space in it: '%s'", *a);
-		kg_error_hint(err, "put the command into a script and run that: sh SCRIPT");
-		return r;
-	}
-	/* bpftrace looks a name up in places of its own, and stops where two of them have it */
-	path = g_find_program_in_path(argv[0]);
-	if (!path)
-		return kg_error_set(err, KG_E_NOTFOUND, STAGE, "there is no program '%s'", argv[0]);
-	g_free(argv[0]);
-	argv[0] = path;
-	*ret = g_strjoinv(" ", argv);
-	return 0;
-}
-
 int kg_run(const char *program, const struct kg_run_opts *opts, kg_run_event_fn fn, void *user, struct kg_run_result *ret,
 	   struct kg_error *err)
 {
@@ -612,7 +586,7 @@ int kg_run(const char *program, const struct kg_run_opts *opts, kg_run_event_fn 
 	if (!opts)
 		opts = &defaults;
 	if (opts->command)
-		r = plain_command(opts->command, &command, err);
+		r = kg_bpftrace_command(opts->command, &command, err);
 	if (r)
 		return r;
 	with_command = *opts;
