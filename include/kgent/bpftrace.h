@@ -100,7 +100,7 @@ struct kg_bt_node {
 	enum kg_bt_op op;
 	uint16_t height;  /**< of the tree below: 1 for a leaf; at most KG_BT_MAX_DEPTH. Kept by kg_bt_node_add() */
 	struct kg_loc loc;/**< where it begins; len is cut at the end of the first line */
-	uint32_t off;     /**< bytes from the start of the text */
+	uint32_t off;     /**< bytes from the start of the text; an expression's own brackets are within off and end */
 	uint32_t end;     /**< just behind its last byte; off == end for a node that was not parsed */
 	uint64_t num;
 	char *text;       /**< owned; NULL where the kind has none */

@@ -139,7 +139,7 @@ void kg_bt_hint(struct kg_diag *diag, const char *fmt, ...)
 	g_autofree char *hint = NULL;
 	va_list ap;
 
-	if (!diag)
+	if (!diag || !fmt)
 		return;
 	va_start(ap, fmt);
 	hint = g_strdup_vprintf(fmt, ap);

@@ -231,6 +231,10 @@ static struct kg_bt_node *parse_brackets(struct kg_bt_parser *p)
 	if (is_tuple)
 		return kg_bt_finish(p, tuple);
 	first = g_ptr_array_steal_index(tuple->kids, 0);
+	first->off = tuple->off; /* brackets are not in the tree, but in its place: so text cut out by it is whole */
+	first->loc = tuple->loc;
+	first->end = p->prev_end;
+	first->loc = kg_bt_span(p, first->off, first->end, first->loc.line, first->off - (uint32_t)(first->loc.col - 1));
 	kg_bt_node_free(tuple);
 	return first;
 }
