@@ -27,6 +27,7 @@ struct site_ctx {
 	const struct plan *plan;
 	const struct kg_card_site *site;
 	gboolean is_end; /* the end of a PLAN_BOTH span */
+	const GPtrArray *known; /* char *: conditions that hold where the statement stands; or NULL */
 	struct kg_error *err;
 };
 
@@ -316,6 +317,14 @@ static const char *expr_in(const struct value *v, guint k)
 	return v->expr->pdata[v->expr->len > 1 ? MIN(k, v->expr->len - 1) : 0];
 }
 
+static gboolean is_known(const struct site_ctx *c, const char *condition)
+{
+	for (guint i = 0; c->known && i < c->known->len; i++)
+		if (!strcmp(c->known->pdata[i], condition))
+			return TRUE;
+	return FALSE;
+}
+
 static gboolean print_statement(const struct site_ctx *c, guint k, gboolean is_rest, GString *out)
 {
 	const struct plan *plan = c->plan;
@@ -340,12 +349,21 @@ static gboolean print_statement(const struct site_ctx *c, guint k, gboolean is_r
 		g_string_append_printf(format, "%s%s", i ? "\\t" : "", f);
 		if (is_rest && v.when->len)
 			g_string_append(args, strcmp(f, "%s") ? ", 0" : ", \"-\"");
-		else if (v.valid && strcmp(f, "%s"))
+		else if (v.valid && strcmp(f, "%s") && !is_known(c, v.valid))
 			g_string_append_printf(args, ", (%s) ? %s : 0", v.valid, expr_in(&v, k));
 		else
 			g_string_append_printf(args, ", %s", expr_in(&v, k));
 	}
 	g_string_append_printf(out, "printf(\"%s\\n%s\"%s%s);", format->str, stacks->str, args->str, stack_args->str);
+	return TRUE;
+}
+
+/* A name alone: needs no parentheses. */
+static gboolean is_plain(const char *e)
+{
+	for (; *e; e++)
+		if (!g_ascii_isalnum(*e) && !strchr("$_.", *e))
+			return FALSE;
 	return TRUE;
 }
 
@@ -368,12 +386,13 @@ static gboolean measure_call(const struct site_ctx *c, guint k, GString *out)
 
 	if (in->measure == KG_MEASURE_HIST) {
 		if (is_time && div > 1)
-			g_string_append_printf(out, "hist((%s) / %" G_GINT64_FORMAT ")", e, div);
+			g_string_append_printf(out, "hist(%s%s%s / %" G_GINT64_FORMAT ")", is_plain(e) ? "" : "(", e, is_plain(e) ? "" : ")", div);
 		else
 			g_string_append_printf(out, "hist(%s)", e);
 	} else if (in->measure == KG_MEASURE_LHIST) {
 		gint64 d = is_time ? div : kg_unit_ns(own);
-		g_autofree char *scaled = is_time && div > 1 ? g_strdup_printf("(%s) / %" G_GINT64_FORMAT, e, div) : g_strdup(e);
+		g_autofree char *scaled = is_time && div > 1 ? g_strdup_printf("%s%s%s / %" G_GINT64_FORMAT, is_plain(e) ? "" : "(", e, is_plain(e) ? "" : ")", div)
+							     : g_strdup(e);
 		g_string_append_printf(out, "lhist(%s, %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ")", scaled, in->lhist_min / d,
 				       in->lhist_max / d, in->lhist_step / d);
 	} else {
@@ -563,7 +582,7 @@ static gboolean all_conditions(const struct site_ctx *c, GPtrArray *conditions)
 }
 
 /* A clause whose conditions are a predicate where they can be, and an if inside where they need names of its body. */
-static gboolean simple_clause(const struct site_ctx *c, GString *out)
+static gboolean simple_clause(struct site_ctx *c, GString *out)
 {
 	g_autoptr(GPtrArray) conditions = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GString) body = g_string_new(NULL);
@@ -572,7 +591,10 @@ static gboolean simple_clause(const struct site_ctx *c, GString *out)
 		return FALSE;
 	g_autofree char *condition = join_conditions(conditions);
 	gboolean inside = strchr(condition, '$') != NULL;
-	if (!statements(c, inside ? 2 : 1, body))
+	c->known = conditions;
+	gboolean ok = statements(c, inside ? 2 : 1, body);
+	c->known = NULL;
+	if (!ok)
 		return FALSE;
 	attach_points(c->site, out);
 	if (conditions->len && !inside)
@@ -705,7 +727,7 @@ static void delete_kept(const struct site_ctx *c, int depth, GString *out)
 	}
 }
 
-static gboolean end_clause(const struct site_ctx *c, GString *out)
+static gboolean end_clause(struct site_ctx *c, GString *out)
 {
 	const struct plan *plan = c->plan;
 	g_autoptr(GPtrArray) conditions = g_ptr_array_new_with_free_func(g_free);
@@ -718,7 +740,10 @@ static gboolean end_clause(const struct site_ctx *c, GString *out)
 	if (!all_conditions(c, conditions))
 		return FALSE;
 	int depth = key_inside ? 2 : 1;
-	if (!statements(c, depth + (conditions->len > 0), body))
+	c->known = conditions;
+	gboolean ok = statements(c, depth + (conditions->len > 0), body);
+	c->known = NULL;
+	if (!ok)
 		return FALSE;
 	delete_kept(c, depth, deletes);
 	g_autofree char *condition = join_conditions(conditions);

@@ -178,6 +178,14 @@ static void keep(struct plan *plan, const char *field)
 	g_ptr_array_add(plan->kept, k);
 }
 
+/* A text of the program's memory: where the span begins it may not be there yet, and would be read as empty. */
+static gboolean is_late(const struct kg_card_way *way, const char *field)
+{
+	const struct kg_card_expr *e = way->begins->len ? kg_card_site_expr(way->begins->pdata[0], field) : NULL;
+
+	return e && e->is_late;
+}
+
 /* Which ends are needed, and does everything fit? [why]: the field that does not. */
 static gboolean choose_mode(struct plan *plan, const char **why)
 {
@@ -203,7 +211,7 @@ static gboolean choose_mode(struct plan *plan, const char **why)
 			*why = field;
 			return FALSE;
 		}
-		all_begin = all_begin && fit.at_begin;
+		all_begin = all_begin && fit.at_begin && !is_late(way, field);
 		all_end = all_end && fit.at_end;
 		if (!strcmp(field, "error"))
 			wants_ok = TRUE;

@@ -36,7 +36,7 @@ static gboolean event_follows(struct reading *r, guint i)
 	for (guint k = 0; k < 6; k++) {
 		if (is_mention(r, i, &to))
 			return TRUE;
-		if (kg_at(r, i, CAT_FAILED, &to) || kg_at(r, i, CAT_SUCCEEDED, &to) || kg_at(r, i, CAT_FILLER, &to) || kg_at(r, i, CAT_NOUN, &to) ||
+		if (kg_at(r, i, CAT_EACH, &to) || kg_at(r, i, CAT_FAILED, &to) || kg_at(r, i, CAT_SUCCEEDED, &to) || kg_at(r, i, CAT_FILLER, &to) || kg_at(r, i, CAT_NOUN, &to) ||
 		    kg_at(r, i, CAT_ERRNO, &to) || kg_at(r, i, CAT_FAMILY, &to) || kg_at(r, i, CAT_KERNEL_FUNCTION, &to) || kg_at(r, i, CAT_TRACEPOINT, &to))
 			i = to;
 		else
@@ -50,15 +50,19 @@ static void read_inside(struct reading *r, const struct mention *m)
 {
 	for (guint i = m->from; i < m->to; i++) {
 		guint to;
+		if (kg_word_is(r, i, "ipv4") || kg_word_is(r, i, "ipv6"))
+			kg_read_family(r, i, i, FALSE);
 		g_autofree char *field = kg_field_at(r, i, &to);
 		const struct kg_card_field *f = field ? kg_card_field(m->card, field) : NULL;
 
-		if (f && to <= m->to && to - i < m->to - m->from) {
+		/* "pages" of a page fault are no amount, "bytes" of "bytes read" are */
+		if (f && to <= m->to && (to - i < m->to - m->from || f->is_measure) && (!f->is_measure || f->unit == KG_UNIT_BYTES)) {
 			struct loose loose = {.field = g_steal_pointer(&field), .from = i, .to = to, .is_weak = TRUE};
 			g_array_append_val(r->loose, loose);
 			i = to - 1;
 		} else if (kg_at(r, i, CAT_DURATION, &to) && m->to - m->from > 1 && to <= m->to && !r->intent->value && !kg_word_is(r, i, "take")) {
 			r->intent->value = g_strdup(KG_DURATION);
+			r->is_time_said = kg_word_is(r, to - 1, "time");
 		}
 	}
 }
@@ -143,7 +147,7 @@ static guint fields_at(struct reading *r, guint i, gboolean is_show, GPtrArray *
 		return to;
 	}
 	g_autofree char *field = kg_field_at(r, i, &best);
-	if ((e = kg_at(r, i, CAT_FIELD, &to)) && (!field || to > best || (to == best && kg_standard_field(field))))
+	if ((e = kg_at(r, i, CAT_FIELD, &to)) && (!field || to >= best) && (kg_word_is(r, to - 1, e->value) || kg_word_is(r, to - 1, "destination")))
 		for (gsize k = 0; k < G_N_ELEMENTS(both); k++)
 			if (!strcmp(e->value, both[k][0]) && kg_reading_field(r, both[k][1]) && kg_reading_field(r, both[k][2])) {
 				add_name(list, both[k][1]);
@@ -186,14 +190,23 @@ static guint list_goes_on(struct reading *r, guint i)
 /* Is the event that is named at i named somewhere else, too? Then the name here is one of its fields ("..., system call and error"). */
 static gboolean is_told_before(const struct reading *r, guint i)
 {
-	const struct kg_card *card = NULL;
+	const struct kg_card *card = mention_card(r, i);
 
-	for (guint k = 0; k < r->mentions->len; k++)
-		if (g_array_index(r->mentions, struct mention, k).from == i)
-			card = g_array_index(r->mentions, struct mention, k).card;
 	for (guint k = 0; k < r->mentions->len; k++) {
 		const struct mention *m = &g_array_index(r->mentions, struct mention, k);
 		if (m->card == card && m->from < i)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean is_told_behind(const struct reading *r, guint i)
+{
+	const struct kg_card *card = mention_card(r, i);
+
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct mention *m = &g_array_index(r->mentions, struct mention, k);
+		if (m->card == card && m->from > i)
 			return TRUE;
 	}
 	return FALSE;
@@ -267,6 +280,11 @@ static guint read_by(struct reading *r, const struct entry *by, guint i, guint t
 		kg_take(r, j, end, "measure", e->value);
 		return end;
 	}
+	/* "top processes by system calls": the key is named, and the event that stands here alone is what is counted */
+	if (r->intent->by->len && is_mention(r, j, &unused) && !is_told_before(r, j) && !is_told_behind(r, j)) {
+		kg_take(r, i, j, NULL, NULL);
+		return j;
+	}
 	g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
 	end = fields_at(r, j, FALSE, fields);
 	if (end && fields->len == 1 && is_amount(r, fields->pdata[0]) && !r->intent->value) {
@@ -306,6 +324,14 @@ static guint read_each(struct reading *r, guint i, guint to)
 
 	if (!event_follows(r, j))
 		return 0;
+	/* "how often does each process switch context": the event's name begins with a key */
+	guint end, after;
+	g_autofree char *key = kg_field_at(r, j, &end);
+	if (key && kg_standard_field(key) && is_mention(r, j, &after) && end < after && r->intent->measure != KG_MEASURE_NONE) {
+		add_name(r->intent->by, key);
+		kg_take(r, i, end, "by", key);
+		return kg_read_event(r, j);
+	}
 	r->wants_each = TRUE;
 	kg_take(r, i, to, "measure", "each event");
 	return to;
@@ -326,7 +352,7 @@ static guint read_which(struct reading *r, guint i, guint to)
 	g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
 	end = fields_at(r, j, FALSE, fields);
 	/* "which files are opened": the field is the beginning of the event's name */
-	if (end && fields->len == 1 && is_mention(r, j, &after) && after > end && kg_card_field(mention_card(r, j), fields->pdata[0])) {
+	if (end && fields->len == 1 && is_mention(r, j, &after) && after > end) {
 		add_name(r->intent->by, fields->pdata[0]);
 		r->is_which = TRUE;
 		kg_take(r, i, end, "by", fields->pdata[0]);
@@ -380,7 +406,7 @@ static guint read_who(struct reading *r, guint i, guint to)
 		return read_object(r, i, to + 1);
 	if (is_what && !kg_at(r, to, CAT_SUPERLATIVE, &end) && !event_follows(r, to))
 		return 0;
-	add_name(r->intent->by, "comm");
+	r->is_who = TRUE;
 	r->is_which = TRUE;
 	kg_take(r, i, to, "by", "process");
 	return to;
@@ -522,11 +548,12 @@ static guint read_measure(struct reading *r, const struct entry *e, guint i, gui
 	if (m == KG_MEASURE_PRINT) {
 		/* "show" and "list" are polite words before another measure, and a line an event without one */
 		r->is_print_said = TRUE;
+		r->is_print_strong = r->is_print_strong || !g_strcmp0(e->hint, "strong");
 		kg_take(r, i, to, "measure", "print");
 		guint j = kg_skip_fillers(r, to), end;
 		if (is_mention(r, j, &end))
 			return to;
-		end = read_list(r, j, j, "show", r->intent->show);
+		end = read_list(r, to, j, "show", r->intent->show);
 		if (end) {
 			r->is_show_said = TRUE;
 			r->last_show = end;
@@ -566,6 +593,8 @@ static guint read_duration(struct reading *r, const struct entry *e, guint i, gu
 		return 0;
 	if (!r->intent->value)
 		r->intent->value = g_strdup(KG_DURATION);
+	for (guint k = i; k < to; k++)
+		r->is_time_said = r->is_time_said || (kg_word_is(r, k, "time") && !kg_word_is(r, i, "response") && !kg_word_is(r, i, "how"));
 	kg_take(r, i, to, "value", KG_DURATION);
 	return to;
 }
@@ -719,11 +748,18 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 		return to;
 	case CAT_CARD_FIELD:
 	case CAT_FIELD:
+		if ((j = kg_read_filter(r, i)))
+			return j;
 		return read_loose(r, i);
 	case CAT_DURATION:
 		return read_duration(r, e, i, to);
-	case CAT_HOSTORDER:
 	case CAT_FILLER:
+		/* "make open fail": an order */
+		if (kg_word_is(r, i, "make") && (i == 0 || ((const struct token *)r->tokens->pdata[i - 1])->is_sentence_end))
+			return 0;
+		kg_take(r, i, to, NULL, NULL);
+		return to;
+	case CAT_HOSTORDER:
 	case CAT_RELATIVE:
 		kg_take(r, i, to, NULL, NULL);
 		return to;
@@ -762,6 +798,9 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 		}
 		return 0;
 	case CAT_AND:
+		/* "each deletion: time, process, path" */
+		if (kg_word_is(r, i, ":") && (j = read_with(r, i, to)))
+			return j;
 		kg_take(r, i, to, NULL, NULL);
 		return to;
 	case CAT_PREP:
@@ -771,6 +810,32 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 	default:
 		return 0;
 	}
+}
+
+/* "... over tcp", "scheduler run queue": words of the event's own name or area that stand apart from it. */
+static guint read_redundant(struct reading *r, guint i)
+{
+	const struct token *t = kg_tok(r, i);
+	guint at = i;
+
+	if (kg_word_is(r, i, "over") || kg_word_is(r, i, "via"))
+		t = kg_tok(r, ++at);
+	if (!t || t->is_mark || t->is_quoted)
+		return 0;
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
+		g_autofree char *all = g_strconcat(card->name, "-", card->area, NULL);
+		g_auto(GStrv) parts = g_strsplit_set(all, "- ", -1);
+
+		for (guint p = 0; parts[p]; p++) {
+			g_autofree char *stem = kg_stem(r->lex, parts[p]);
+			if (strlen(parts[p]) >= 3 && !strcmp(stem, t->stem)) {
+				kg_take(r, i, at + 1, NULL, NULL);
+				return at + 1;
+			}
+		}
+	}
+	return 0;
 }
 
 struct option {
@@ -817,7 +882,7 @@ guint kg_read_chunk(struct reading *r, guint i)
 	}
 	if (event_to && (j = kg_read_event(r, i)))
 		return j;
-	if ((j = kg_read_time(r, i)) || (j = kg_read_filter(r, i)))
+	if ((j = kg_read_time(r, i)) || (j = kg_read_filter(r, i)) || (j = read_loose(r, i)))
 		return j;
-	return read_loose(r, i);
+	return read_redundant(r, i);
 }

@@ -376,16 +376,22 @@ static guint read_field_value(struct reading *r, guint from, guint i, gboolean i
 		j = k;
 	if ((to = read_compare(r, field, is_not, from, j)) || (to = read_between(r, field, from, j)))
 		return to;
-	const struct entry *is = kg_at(r, j, CAT_IS, &k);
-	guint at = is ? k : j;
+	guint at_is = 0;
+	const struct entry *is = kg_at(r, j, CAT_IS, &at_is);
+	guint at = is ? at_is : j;
 	gboolean inner_not = is && kg_word_is(r, at, "not");
 	if (inner_not)
 		at++;
-	if (is && kg_word_is(r, j, "=") && (to = 0))
-		return 0;
 	to = read_value(r, field, (is_not != inner_not) ? KG_OP_NE : KG_OP_EQ, at);
-	if (to)
-		took(r, from, to);
+	if (!to)
+		return 0;
+	struct kg_filter *f = r->intent->filters->pdata[r->intent->filters->len - 1];
+	if (!f->is_text && !is_not && !inner_not && (kg_at(r, to, CAT_AND_MORE, &k) || kg_at(r, to, CAT_AND_LESS, &k))) {
+		f->op = kg_at(r, to, CAT_AND_MORE, &k) ? KG_OP_GE : KG_OP_LE;
+		kg_at(r, to, f->op == KG_OP_GE ? CAT_AND_MORE : CAT_AND_LESS, &k);
+		to = k;
+	}
+	took(r, from, to);
 	return to;
 }
 
@@ -465,7 +471,7 @@ static guint read_path(struct reading *r, guint i, guint from, gboolean is_prefi
 	return to;
 }
 
-static guint read_family(struct reading *r, guint i, guint from, gboolean is_not)
+guint kg_read_family(struct reading *r, guint i, guint from, gboolean is_not)
 {
 	guint to;
 	const struct entry *e = kg_at(r, i, CAT_FAMILY, &to);
@@ -577,7 +583,7 @@ guint kg_read_filter(struct reading *r, guint from)
 		}
 		return 0;
 	}
-	if ((to = read_outcome(r, i, from, is_not)) || (to = read_family(r, i, from, is_not)) ||
+	if ((to = read_outcome(r, i, from, is_not)) || (to = kg_read_family(r, i, from, is_not)) ||
 	    (to = read_field_value(r, from, i, is_not, is_to)) || (to = read_compare(r, NULL, is_not, from, i)) ||
 	    (to = read_between(r, NULL, from, i)) || (to = read_address(r, i, from, is_from, is_not)) ||
 	    (to = read_path(r, i, from, is_below, is_not)) || (to = read_named_value(r, i, from, is_not)))

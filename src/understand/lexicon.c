@@ -64,6 +64,8 @@ static const char *const category_names[CATEGORIES] = {
 	[CAT_CALLED] = "called",
 	[CAT_KERNEL_FUNCTION] = "kernel-function",
 	[CAT_TRACEPOINT] = "tracepoint",
+	[CAT_AND_MORE] = "and-more",
+	[CAT_AND_LESS] = "and-less",
 	[CAT_EVENT] = "(event)",
 	[CAT_EVENT_DONE] = "(event that succeeded)",
 	[CAT_CARD_FIELD] = "(field)",
@@ -211,12 +213,24 @@ static int read_file(struct kg_lexicon *lex, const char *dir, const char *name, 
 	return 0;
 }
 
+static gboolean asks(const char *phrase)
+{
+	static const char *const words[] = {"which ", "what ", "who ", "how ", "where "};
+
+	/* and so do keys: a name that holds "by process" would swallow the grouping */
+	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+		if (g_str_has_prefix(phrase, words[i]))
+			return TRUE;
+	return strstr(phrase, " by ") || strstr(phrase, " per ");
+}
+
 static void add_card(struct kg_lexicon *lex, const struct kg_card *card)
 {
 	struct entry *e;
 
+	/* Words that ask stand in front of an event's name and are read by themselves. */
 	for (guint i = 0; i < card->says->len; i++)
-		if ((e = add(lex, CAT_EVENT, card->says->pdata[i])))
+		if (!asks(card->says->pdata[i]) && (e = add(lex, CAT_EVENT, card->says->pdata[i])))
 			e->card = card;
 	for (guint i = 0; card->says_done && i < card->says_done->len; i++)
 		if ((e = add(lex, CAT_EVENT_DONE, card->says_done->pdata[i])))
@@ -302,9 +316,10 @@ static gboolean word_matches(const char *word, const struct token *t)
 	return *word == '=' && word[1] ? !strcmp(word + 1, t->text) : !strcmp(word, t->stem);
 }
 
+/* Words that can stand inside of an event's name without being part of it: "outgoing IPv6 TCP connections". */
 static gboolean is_determiner(const struct token *t)
 {
-	static const char *const words[] = {"the", "a", "an", "of", "my", "its", "their"};
+	static const char *const words[] = {"the", "a", "an", "of", "my", "its", "their", "ipv4", "ipv6"};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
 		if (!strcmp(t->text, words[i]))

@@ -196,12 +196,12 @@ static gboolean settle_measure(struct reading *r)
 	if (r->wants_each && !in->by->len && !in->is_rate)
 		in->measure = KG_MEASURE_PRINT;
 	else if (in->value && !strcmp(in->value, KG_DURATION))
-		in->measure = r->is_show_said || r->wants_each ? KG_MEASURE_PRINT : in->top || r->is_which ? KG_MEASURE_SUM : KG_MEASURE_HIST;
+		in->measure = r->is_show_said || r->wants_each ? KG_MEASURE_PRINT : in->top || r->is_which || r->is_time_said ? KG_MEASURE_SUM : KG_MEASURE_HIST;
 	else if (in->value)
 		in->measure = KG_MEASURE_SUM;
 	else if (in->is_rate)
 		in->measure = KG_MEASURE_COUNT;
-	else if (r->is_print_said && (r->is_show_said || r->wants_each) && !r->is_which)
+	else if (r->is_print_said && (r->is_print_strong || r->is_show_said || r->wants_each) && !r->is_which && !in->top)
 		in->measure = KG_MEASURE_PRINT;
 	else if (in->by->len || in->top || in->every_ns || r->has_superlative)
 		in->measure = KG_MEASURE_COUNT;
@@ -399,6 +399,11 @@ gboolean kg_settle(struct reading *r)
 {
 	struct kg_intent *in = r->intent;
 
+	gboolean has_stack = FALSE;
+	for (guint k = 0; k < r->loose->len; k++)
+		has_stack = has_stack || kg_reading_unit(r, g_array_index(r->loose, struct loose, k).field) == KG_UNIT_STACK;
+	if (r->is_who && !in->by->len && !has_stack)
+		add_name(in->by, "comm");
 	if (!settle_measure(r) || !settle_loose(r) || !settle_lists(r) || !check_measure(r) || !check_filters(r))
 		return FALSE;
 	for (guint k = 0; k < in->by->len; k++)

@@ -16,7 +16,8 @@ static guint read_during(struct reading *r, guint i, guint j)
 		return 0;
 	/* "over 20 ms" is a comparison, and "over 5 s" may be one where single events are shown */
 	gboolean is_over = kg_word_is(r, i, "over");
-	if (is_over && (ns < 1000000000 || r->intent->measure == KG_MEASURE_NONE || r->intent->measure == KG_MEASURE_PRINT))
+	gboolean is_measured = r->intent->measure != KG_MEASURE_NONE || r->intent->by->len || r->loose->len;
+	if (is_over && (ns < 1000000000 || !is_measured || r->is_print_said))
 		return 0;
 	if (r->intent->for_ns && r->intent->for_ns != ns) {
 		kg_why(r, "two durations are asked for");
@@ -70,6 +71,13 @@ static guint read_bare(struct reading *r, guint i)
 		return 0;
 	if (kg_word_is(r, to, "interval") || kg_word_is(r, to, "intervals"))
 		return set_every(r, i, to + 1, ns);
+	if (kg_word_is(r, to, "buckets") || kg_word_is(r, to, "bins") || kg_word_is(r, to, "steps")) {
+		if (r->intent->lhist_step)
+			return 0;
+		r->intent->lhist_step = ns;
+		kg_take(r, i, to + 1, "step", "");
+		return to + 1;
+	}
 	after = kg_tok(r, to);
 	if (r->intent->for_ns || ns < 1000000000 || (after && !after->is_mark) || kg_word_is(r, i, "a"))
 		return 0;
@@ -80,6 +88,14 @@ guint kg_read_time(struct reading *r, guint i)
 {
 	const struct entry *e;
 	guint to, j;
+	gint64 top;
+
+	/* "1 ms buckets up to 20 ms" */
+	if (r->intent->lhist_step && !r->intent->lhist_max && kg_word_is(r, i, "up") && kg_word_is(r, i + 1, "to") && kg_time_at(r, i + 2, &to, &top)) {
+		r->intent->lhist_max = top;
+		kg_take(r, i, to, "range", "");
+		return to;
+	}
 
 	if ((e = kg_at(r, i, CAT_UNTIL, &to))) {
 		kg_take(r, i, to, "until", "it is stopped");

@@ -195,7 +195,7 @@ static gboolean are_joined(struct reading *r)
 
 		for (guint i = last; last && !is_joined && i < m->from;) {
 			guint to = 0;
-			gboolean ok = kg_at(r, i, CAT_AND, &to) || kg_at(r, i, CAT_OR, &to) || kg_at(r, i, CAT_VERSUS, &to);
+			gboolean ok = !kg_tok(r, i)->is_sentence_end && (kg_at(r, i, CAT_AND, &to) || kg_at(r, i, CAT_OR, &to) || kg_at(r, i, CAT_VERSUS, &to));
 
 			has_and = has_and || ok;
 			ok = ok || kg_at(r, i, CAT_NOUN, &to) || kg_at(r, i, CAT_FILLER, &to) || kg_at(r, i, CAT_FAILED, &to) || kg_at(r, i, CAT_MEASURE, &to);
@@ -338,11 +338,43 @@ static gint by_place(gconstpointer a, gconstpointer b)
 	return (gint)((const struct mention *)a)->from - (gint)((const struct mention *)b)->from;
 }
 
+/* "which files does it have open": what is so now, or was; a trace shows what happens from now on. */
+static gboolean asks_for_state(struct search *s)
+{
+	for (guint i = 0; i < s->tokens->len; i++) {
+		g_autoptr(GArray) lens = g_array_new(FALSE, FALSE, sizeof(guint));
+
+		if (s->skip[i])
+			continue;
+		g_autoptr(GPtrArray) found = kg_lexicon_at(s->lex, s->tokens, i, lens);
+		for (guint k = 0; k < found->len; k++) {
+			const struct entry *e = found->pdata[k];
+			guint to = i + g_array_index(lens, guint, k);
+			gboolean is_event = FALSE;
+
+			for (guint m = 0; m < s->mentions->len; m++) {
+				const struct mention *o = &g_array_index(s->mentions, struct mention, m);
+				is_event = is_event || (o->from <= i && o->to > to);
+			}
+			if (e->cat != CAT_STATE || is_event)
+				continue;
+			const struct token *a = s->tokens->pdata[i], *b = s->tokens->pdata[to - 1];
+			g_autofree char *words = g_strndup(s->prompt + a->from, b->from + b->len - a->from);
+			g_ptr_array_set_size(s->why, 0);
+			g_ptr_array_add(s->why, g_strdup_printf("\"%s\" asks for what is so or was so; a trace shows what happens from now on", words));
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
 static void try_all(struct search *s)
 {
 	g_autoptr(GPtrArray) cards = g_ptr_array_new();
 
 	find_mentions(s);
+	if (asks_for_state(s))
+		return;
 	g_array_sort(s->mentions, by_place);
 	for (guint k = 0; k < s->mentions->len && cards->len < MAX_CARDS; k++) {
 		void *card = (void *)g_array_index(s->mentions, struct mention, k).card;

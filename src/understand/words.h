@@ -28,7 +28,7 @@ enum category {
 	CAT_PREP, CAT_BELOW, CAT_NAMED, CAT_NOT, CAT_ONLY, CAT_CMP, CAT_IS, CAT_EVERY, CAT_RATE, CAT_RATE_MINUTE, CAT_DURING, CAT_UNTIL,
 	CAT_DURATION, CAT_SLOW, CAT_FAILED, CAT_SUCCEEDED, CAT_ERRNO, CAT_FAMILY, CAT_HOSTORDER, CAT_TIME, CAT_SIZE, CAT_NUMBER,
 	CAT_HALFSECOND, CAT_BUCKETS, CAT_FROM_TO, CAT_RANGE_TO, CAT_AND, CAT_FIELD, CAT_ROOT, CAT_ACT, CAT_NOUN, CAT_OR, CAT_COMPARE,
-	CAT_VERSUS, CAT_STATE, CAT_STORY, CAT_REFERENCE, CAT_ATTEMPT, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT,
+	CAT_VERSUS, CAT_STATE, CAT_STORY, CAT_REFERENCE, CAT_ATTEMPT, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_AND_MORE, CAT_AND_LESS,
 	CAT_EVENT,     /* names an event: card */
 	CAT_EVENT_DONE,/* names only those that succeeded: card */
 	CAT_CARD_FIELD,/* names a field of a card: card, value is the field's name */
@@ -108,7 +108,10 @@ struct reading {
 	guint last_show;
 	gboolean wants_each;       /* "each", "every time": a line an event */
 	gboolean is_print_said;    /* "print", "show": a line an event unless something else is measured */
+	gboolean is_print_strong;  /* "print", "log", "trace": a line an event, even where keys are named */
+	gboolean is_time_said;     /* the duration was called a "time": those are added up, latencies are spread out */
 	gboolean is_show_said;     /* fields to show were listed */
+	gboolean is_who;           /* "who", "what is": by process, unless keys are named */
 	gboolean is_which;         /* "which processes": a count by that */
 	gboolean has_superlative;
 	gboolean wants_attempts, wants_failed;
@@ -123,6 +126,7 @@ struct reading {
 guint kg_read_event(struct reading *r, guint i);
 guint kg_read_chunk(struct reading *r, guint i);
 guint kg_read_filter(struct reading *r, guint i);
+guint kg_read_family(struct reading *r, guint i, guint from, gboolean is_not);
 guint kg_read_time(struct reading *r, guint i);
 /* Decide what is measured and which roles the loose fields have; FALSE: it does not come together (r->why says why). */
 gboolean kg_settle(struct reading *r);

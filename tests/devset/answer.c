@@ -1,17 +1,33 @@
 /*
  * Answers sentences as the builtin engine understands them: one JSON string a line in, one JSON object a line out.
  *
- *   devset.py asks | answer [--profile DIR] [--explain] | devset.py score
+ *   devset.py asks | answer [--profile DIR] [--explain] [--program] | devset.py score
  */
 #include <kgent/intent.h>
 #include <kgent/paths.h>
 #include <kgent/profile.h>
+#include <kgent/synthesise.h>
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-static void answer(struct kg_lexicon *lexicon, struct kg_profile *profile, const char *ask, gboolean explain)
+static void show_program(const struct kg_intent *intent, struct kg_profile *profile)
+{
+	struct kg_candidate *candidate = NULL;
+	_cleanup_error_ struct kg_error err = {0};
+
+	if (kg_synthesise(intent, profile, &candidate, &err) < 0) {
+		fprintf(stderr, "no program: %s\n", err.msg);
+		return;
+	}
+	fprintf(stderr, "%s\n", candidate->program);
+	for (guint i = 0; i < candidate->notes->len; i++)
+		fprintf(stderr, "note: %s\n", (char *)candidate->notes->pdata[i]);
+	kg_candidate_free(candidate);
+}
+
+static void answer(struct kg_lexicon *lexicon, struct kg_profile *profile, const char *ask, gboolean explain, gboolean program)
 {
 	struct kg_intent *intent = NULL;
 	struct kg_refusal *refusal = NULL;
@@ -26,6 +42,8 @@ static void answer(struct kg_lexicon *lexicon, struct kg_profile *profile, const
 		kg_intent_explain(intent, text);
 		if (explain)
 			fprintf(stderr, "%s\n%s\n", ask, text->str);
+		if (program)
+			show_program(intent, profile);
 	} else {
 		g_autoptr(GString) why = g_string_new(refusal ? refusal->why : err.msg);
 		for (guint i = 0; refusal && i < refusal->left->len; i++)
@@ -48,7 +66,7 @@ int main(int argc, char **argv)
 	struct kg_lexicon *lexicon = NULL;
 	_cleanup_error_ struct kg_error err = {0};
 	g_auto(GStrv) events = kg_paths_data("events"), words = kg_paths_data("words");
-	gboolean explain = FALSE;
+	gboolean explain = FALSE, program = FALSE;
 	char *line = NULL;
 	size_t cap = 0;
 
@@ -57,6 +75,8 @@ int main(int argc, char **argv)
 			opts.dir = argv[++i];
 		else if (!strcmp(argv[i], "--explain"))
 			explain = TRUE;
+		else if (!strcmp(argv[i], "--program"))
+			program = TRUE;
 	}
 	if (kg_profile_open(&opts, &profile, &err) < 0 || kg_cards_open((const char *const *)events, &cards, &err) < 0 ||
 	    kg_lexicon_open((const char *const *)words, cards, &lexicon, &err) < 0) {
@@ -66,7 +86,7 @@ int main(int argc, char **argv)
 	while (getline(&line, &cap, stdin) > 0) {
 		json_t *ask = json_loads(line, JSON_DECODE_ANY, NULL);
 		if (json_is_string(ask))
-			answer(lexicon, profile, json_string_value(ask), explain);
+			answer(lexicon, profile, json_string_value(ask), explain, program);
 		json_decref(ask);
 	}
 	free(line);
