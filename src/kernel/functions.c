@@ -15,9 +15,11 @@
 
 #define LIST_MAX (256u << 20)
 
-/* A text whose lines are not in order (somebody's own) is put in order, so that order of lines and of the index are one. */
-static gboolean is_in_order(const struct kg_index *ix)
+/* Is it as kgent itself writes it: nothing but good lines, in order, each ended? Searching reads the text itself and relies on that. */
+static gboolean is_clean(const struct kg_index *ix)
 {
+	if (ix->bad || (ix->text_len && ix->text[ix->text_len - 1] != '\n'))
+		return FALSE;
 	for (guint i = 1; i < ix->n; i++)
 		if (ix->lines[i].off <= ix->lines[i - 1].off)
 			return FALSE;
@@ -29,7 +31,7 @@ struct kg_index *kg_profile_functions(struct kg_profile *p)
 	if (p->functions)
 		return p->functions;
 	p->functions = kg_index_functions(p->texts[KG_TEXT_FUNCTIONS]);
-	if (is_in_order(p->functions))
+	if (is_clean(p->functions))
 		return p->functions;
 	struct kg_index *old = p->functions;
 	guint bad = old->bad;
@@ -45,7 +47,7 @@ struct kg_index *kg_profile_functions(struct kg_profile *p)
 	g_bytes_unref(p->texts[KG_TEXT_FUNCTIONS]);
 	p->texts[KG_TEXT_FUNCTIONS] = g_string_free_to_bytes(text);
 	p->functions = kg_index_functions(p->texts[KG_TEXT_FUNCTIONS]);
-	p->functions->bad = bad;
+	p->functions->bad = bad; /* that is what the file was */
 	return p->functions;
 }
 
