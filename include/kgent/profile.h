@@ -8,9 +8,17 @@
  *   btf           raw BTF of vmlinux; btf.<module> the split BTF of modules
  *   formats       the text of every tracepoint's format file, one after the other, each behind a "@ system:name" line
  *   functions     attachable functions, one a line: name, and [module] where it has one
+ *   untraceable   text symbols that are not among them, in the same form
+ *   config        the lines CONFIG_X=... of the kernel's configuration
  *
- * and any of these may be absent; then the source says so (kg_profile_sources()).
- * The running kernel's profile is cached below $XDG_CACHE_HOME/kgent/profiles and remade when the kernel changed.
+ * and any of these but meta.json may be absent; then the source says so (kg_profile_sources()).
+ * tools/make-profile makes one of a kernel that does not run here.
+ *
+ * The running kernel's profile is cached below $XDG_CACHE_HOME/kgent/profiles and remade when the kernel, its modules or what this
+ * user may see changed. A cache that is missing, damaged or somebody else's is never an error. Root with another user's home
+ * uses /var/cache/kgent.
+ *
+ * A profile is for one thread at a time: questions parse and index what they need when they are asked first.
  */
 #pragma once
 
@@ -51,6 +59,10 @@ struct kg_source {
 /** Array of `struct kg_source *`, borrowed. */
 const GPtrArray *kg_profile_sources(const struct kg_profile *p);
 
+/**
+ * KG_UNKNOWN is not KG_NO: a source is missing or a privilege to find out. An ordinary user gets it for everything that only root can
+ * see; a kernel without a readable list of traceable functions gives it for every function.
+ */
 enum kg_answer { KG_NO = 0, KG_YES = 1, KG_UNKNOWN = 2 };
 /** A kernel configuration symbol without CONFIG_: "KPROBES". KG_UNKNOWN where no configuration could be read. */
 enum kg_answer kg_profile_config(const struct kg_profile *p, const char *symbol);

@@ -338,16 +338,23 @@ static int find_timer(struct kg_profile *p, enum kg_probe_kind kind, const char 
 	return 0;
 }
 
+gboolean kg_is_iterator(struct kg_profile *p, const char *name)
+{
+	g_autofree char *type = g_strconcat("bpf_iter__", name, NULL), *function = g_strconcat("bpf_iter_", name, NULL);
+	uint32_t id;
+
+	return kg_profile_find_type(p, type, BTF_KIND_STRUCT, NULL, &id) && in_btf(p, function, NULL);
+}
+
 static int find_iter(struct kg_profile *p, const char *target, struct kg_point **ret, struct kg_error *err)
 {
-	g_autofree char *name = g_strndup(target, strcspn(target, ":")), *type = g_strconcat("bpf_iter__", name, NULL);
-	uint32_t id;
+	g_autofree char *name = g_strndup(target, strcspn(target, ":"));
 
 	if (!kg_profile_btf(p)) {
 		*ret = point(p, KG_PROBE_ITER, target, KG_UNKNOWN, g_strdup("iterators are not known without BTF"));
 		return 0;
 	}
-	if (!kg_profile_find_type(p, type, BTF_KIND_STRUCT, NULL, &id))
+	if (!kg_is_iterator(p, name))
 		return not_found(p, KG_PROBE_ITER, target, err);
 	*ret = point(p, KG_PROBE_ITER, target, KG_YES, NULL);
 	return 0;

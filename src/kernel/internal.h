@@ -159,6 +159,8 @@ void kg_btf_names(struct kg_profile *p, unsigned kind, const char *prefix, GPtrA
 /* find.c */
 gboolean kg_is_function_kind(enum kg_probe_kind kind);
 extern const char *const kg_software_events[], *const kg_hardware_events[]; /* NULL-terminated */
+/* An iterator has a context, struct bpf_iter__NAME, and a function bpf_iter_NAME (the verifier's helper structs have none). */
+gboolean kg_is_iterator(struct kg_profile *p, const char *name);
 /* "[module:]function[+offset]" apart; owned; ret_module may be NULL (none, or not wanted). */
 char *kg_function_of(const char *target, char **ret_module);
 

@@ -94,6 +94,16 @@ static void match_types(struct kg_profile *p, unsigned kind, const char *prefix,
 	}
 }
 
+static void match_iterators(struct kg_profile *p, const char *pattern, GPtrArray *out)
+{
+	match_types(p, BTF_KIND_STRUCT, "bpf_iter__", pattern, out);
+	for (guint i = 0; i < out->len;)
+		if (kg_is_iterator(p, g_ptr_array_index(out, i)))
+			i++;
+		else
+			g_ptr_array_remove_index(out, i);
+}
+
 static void match_symbols(const char *pattern, GPtrArray *out)
 {
 	const char *colon = strchr(pattern, SEPARATOR);
@@ -133,7 +143,7 @@ GPtrArray *kg_profile_match(struct kg_profile *p, enum kg_probe_kind kind, const
 	else if (kind == KG_PROBE_RAWTRACEPOINT)
 		match_types(p, BTF_KIND_TYPEDEF, "btf_trace_", pattern, out);
 	else if (kind == KG_PROBE_ITER)
-		match_types(p, BTF_KIND_STRUCT, "bpf_iter__", pattern, out);
+		match_iterators(p, pattern, out);
 	else if (kind == KG_PROBE_SOFTWARE)
 		match_list(kg_software_events, pattern, out);
 	else if (kind == KG_PROBE_HARDWARE)

@@ -443,6 +443,43 @@ static void test_no_profile(void **state)
 	assert_non_null(strstr(err.msg, "meta.json"));
 }
 
+/* bpftrace lists tracepoints with their fields, too: an independent reading of the same files. */
+static void test_bpftrace_agrees(void **state)
+{
+	const char *const argv[] = {"bpftrace", "-lv", "tracepoint:s*:*", NULL};
+	g_autofree char *out = NULL;
+	struct kg_profile *p = open_with((struct kg_profile_opts){.cache_dir = ""});
+	guint n = 0, at = 0;
+	const GPtrArray *fields = NULL;
+
+	if (source(p, "tracepoints")->state != KG_SOURCE_OK ||
+	    !g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL, NULL, NULL) ||
+	    !strstr(out, "tracepoint:")) {
+		kg_profile_free(p);
+		SKIP("bpftrace lists no tracepoints here");
+	}
+	g_auto(GStrv) lines = g_strsplit(out, "\n", -1);
+
+	for (int i = 0; lines[i]; i++) {
+		if (g_str_has_prefix(lines[i], "tracepoint:")) {
+			assert_true(!fields || at == fields->len);
+			fields = kg_profile_fields(p, KG_PROBE_TRACEPOINT, lines[i] + strlen("tracepoint:"));
+			assert_non_null(fields);
+			at = 0;
+			n++;
+		} else if (g_str_has_prefix(lines[i], "    ")) {
+			assert_true(at < fields->len);
+			const struct kg_field *f = g_ptr_array_index(fields, at++);
+			gsize head = f->is_dynamic ? strlen(f->type) : strcspn(f->type, "[");
+			g_autofree char *mine = g_strdup_printf("    %.*s %s%s", (int)head, f->type, f->name, f->type + head);
+
+			assert_string_equal(mine, lines[i]);
+		}
+	}
+	assert_true(n > 100);
+	kg_profile_free(p);
+}
+
 static int setup(void **state)
 {
 	work = g_dir_make_tmp("kgent-profile-XXXXXX", NULL);
@@ -474,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_save_and_open),
 		cmocka_unit_test(test_save_spares_other_directories),
 		cmocka_unit_test(test_no_profile),
+		cmocka_unit_test(test_bpftrace_agrees),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

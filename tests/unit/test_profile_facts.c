@@ -358,6 +358,11 @@ static void test_others(void **state)
 		expect_none(p, KG_PROBE_SOFTWARE, "faults:x", NULL);
 		expect_usable(p, KG_PROBE_ITER, "task");
 		expect_none(p, KG_PROBE_ITER, "tasks", "iter:task");
+		g_autoptr(GPtrArray) iterators = kg_profile_match(p, KG_PROBE_ITER, "*", 0);
+
+		assert_in_range(iterators->len, 10, 40);
+		for (guint i = 0; i < iterators->len; i++)
+			assert_null(strstr(g_ptr_array_index(iterators, i), "__")); /* bpf_iter__task__safe_trusted is no iterator */
 		expect_usable(p, KG_PROBE_BEGIN, "");
 		assert_int_equal(kg_profile_kind_usable(p, KG_PROBE_HARDWARE, &why), KG_UNKNOWN);
 		assert_non_null(why);
