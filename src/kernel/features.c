@@ -145,6 +145,21 @@ static void loaded(struct kg_profile *p, enum kg_feature_id id, int e)
 		answer(p, id, KG_NO, g_strdup_printf("the kernel can't load %s programs (bpf: %s)", table[id].words, g_strerror(e)));
 }
 
+/* The configuration allows it, but a policy can forbid it all the same, even to root; so it is not called usable before it was tried. */
+static void not_tried(struct kg_profile *p, enum kg_feature_id id)
+{
+	if (p->features[id].answer != KG_NO)
+		answer(p, id, KG_UNKNOWN, g_strdup("it can't be tried without CAP_BPF and CAP_PERFMON"));
+}
+
+static void probe_load(struct kg_profile *p, enum kg_feature_id id, enum bpf_prog_type type)
+{
+	if (!may_load())
+		not_tried(p, id);
+	else if (p->features[id].answer != KG_NO)
+		loaded(p, id, try_load(type, 0, 0));
+}
+
 /* Programs of type tracing name a function in BTF; bpf_fentry_test1 is the kernel's own, made for such tests. */
 static void probe_tracing(struct kg_profile *p, enum kg_feature_id id, enum bpf_attach_type attach, const char *const *functions)
 {
@@ -160,7 +175,7 @@ static void probe_tracing(struct kg_profile *p, enum kg_feature_id id, enum bpf_
 	for (int i = 0; functions[i] && !btf_id; i++)
 		btf_id = kg_btf_find(b, functions[i], BTF_KIND_FUNC);
 	if (!may_load())
-		answer(p, id, p->features[id].answer, g_strdup("it can't be tried without CAP_BPF and CAP_PERFMON"));
+		not_tried(p, id);
 	else if (btf_id)
 		loaded(p, id, try_load(BPF_PROG_TYPE_TRACING, attach, btf_id));
 }
@@ -192,10 +207,8 @@ static void probe_programs(struct kg_profile *p)
 
 	probe_tracing(p, KG_FEATURE_FENTRY, BPF_TRACE_FENTRY, entry);
 	probe_tracing(p, KG_FEATURE_ITER, BPF_TRACE_ITER, iter);
-	if (p->features[KG_FEATURE_RAWTRACEPOINT].answer != KG_NO && may_load())
-		loaded(p, KG_FEATURE_RAWTRACEPOINT, try_load(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0));
-	if (p->features[KG_FEATURE_TRACEPOINT].answer != KG_NO && may_load())
-		loaded(p, KG_FEATURE_TRACEPOINT, try_load(BPF_PROG_TYPE_TRACEPOINT, 0, 0));
+	probe_load(p, KG_FEATURE_RAWTRACEPOINT, BPF_PROG_TYPE_RAW_TRACEPOINT);
+	probe_load(p, KG_FEATURE_TRACEPOINT, BPF_PROG_TYPE_TRACEPOINT);
 }
 
 void kg_gather_features(struct kg_profile *p)

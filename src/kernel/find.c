@@ -59,6 +59,14 @@ static struct kg_point *point(struct kg_profile *p, enum kg_probe_kind kind, con
 	return pt;
 }
 
+/* Why nothing can be said of this whole class of things. Owned. */
+static char *not_known(struct kg_profile *p, const char *source)
+{
+	const char *why = kg_profile_source(p, source)->why;
+
+	return why ? g_strdup_printf("the kernel's %s are not known: %s", source, why) : g_strdup_printf("the kernel's %s are not known", source);
+}
+
 static int not_found(struct kg_profile *p, enum kg_probe_kind kind, const char *target, struct kg_error *err)
 {
 	g_autoptr(GPtrArray) near = kg_profile_nearest(p, kind, target, 3);
@@ -192,7 +200,7 @@ static int find_function(struct kg_profile *p, enum kg_probe_kind kind, const ch
 		return 0;
 	}
 	if (!ix->n || g_str_has_prefix(name, "0x")) {
-		*ret = point(p, kind, target, KG_UNKNOWN, g_strdup(ix->n ? "an address is not looked up" : "the kernel's functions are not known"));
+		*ret = point(p, kind, target, KG_UNKNOWN, ix->n ? g_strdup("an address is not looked up") : not_known(p, "functions"));
 		return 0;
 	}
 	char *why = why_not_listed(p, name, module, &usable);
@@ -255,7 +263,7 @@ static int find_tracepoint(struct kg_profile *p, const char *target, struct kg_p
 		return 0;
 	}
 	if (!kg_profile_formats(p)->n) {
-		*ret = point(p, KG_PROBE_TRACEPOINT, target, KG_UNKNOWN, g_strdup("the kernel's tracepoints are not known"));
+		*ret = point(p, KG_PROBE_TRACEPOINT, target, KG_UNKNOWN, not_known(p, "tracepoints"));
 		return 0;
 	}
 	/* A function of that name is what was meant more often than a tracepoint that is spelled like it. */

@@ -378,10 +378,10 @@ static char *events_text(void)
 	return g_string_free(out, FALSE);
 }
 
-/* Functions as kprobes where these work, else as fentry where that works. */
+/* Functions as kprobes where these work, else as fentry where that may work. */
 static enum kg_probe_kind function_kind(struct kg_profile *p)
 {
-	if (kg_profile_kind_usable(p, KG_PROBE_KPROBE, NULL) == KG_NO && kg_profile_kind_usable(p, KG_PROBE_FENTRY, NULL) == KG_YES)
+	if (kg_profile_kind_usable(p, KG_PROBE_KPROBE, NULL) == KG_NO && kg_profile_kind_usable(p, KG_PROBE_FENTRY, NULL) != KG_NO)
 		return KG_PROBE_FENTRY;
 	return KG_PROBE_KPROBE;
 }

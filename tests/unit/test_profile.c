@@ -361,6 +361,8 @@ static int unprivileged(const char *cache)
 	if (kg_profile_find(p, KG_PROBE_TRACEPOINT, "sched:sched_switch", &pt, NULL) || pt->usable != KG_UNKNOWN)
 		return 5;
 	kg_point_free(pt);
+	if (kg_profile_kind_usable(p, KG_PROBE_RAWTRACEPOINT, &why) == KG_YES || kg_profile_kind_usable(p, KG_PROBE_FENTRY, &why) == KG_YES || !why)
+		return 7; /* it was not tried, so it is not promised */
 	kg_profile_free(p);
 	if (kg_profile_open(&opts, &p, NULL) || find_source(p, "cache")->n != 1)
 		return 6; /* its own cache serves it */
