@@ -94,6 +94,8 @@ struct kg_lexicon *kg_lexicon_free(struct kg_lexicon *lexicon);
  */
 int kg_understand(struct kg_lexicon *lexicon, struct kg_profile *profile, const char *prompt, struct kg_intent **ret,
 		  struct kg_refusal **refusal, struct kg_error *err);
+/** An intent that asks for nothing yet, for whoever makes one without a sentence. */
+struct kg_intent *kg_intent_new(void);
 struct kg_intent *kg_intent_free(struct kg_intent *intent);
 /** The intent as a person reads it: one aligned line a part, with the words it came from. */
 void kg_intent_explain(const struct kg_intent *intent, GString *out);

@@ -280,7 +280,7 @@ static gboolean error_filter(const struct site_ctx *c, const struct kg_filter *f
 
 static gboolean filter_condition(const struct site_ctx *c, const struct kg_filter *f, GPtrArray *conditions)
 {
-	_cleanup_value_ struct value v;
+	_cleanup_value_ struct value v = {0};
 
 	if (!value_at(c, f->field, &v))
 		return FALSE;
@@ -337,7 +337,7 @@ static gboolean print_statement(const struct site_ctx *c, guint k, gboolean is_r
 		const char *field = shown->pdata[i];
 		enum kg_unit unit = kg_plan_unit(plan, field);
 		g_autofree char *f = format_of(unit);
-		_cleanup_value_ struct value v;
+		_cleanup_value_ struct value v = {0};
 
 		if (!value_at(c, field, &v))
 			return FALSE;
@@ -407,7 +407,7 @@ static gboolean aggregate_statement(const struct site_ctx *c, guint k, GString *
 
 	g_string_append(out, c->plan->map);
 	for (guint i = 0; i < in->by->len; i++) {
-		_cleanup_value_ struct value v;
+		_cleanup_value_ struct value v = {0};
 		if (!value_at(c, in->by->pdata[i], &v))
 			return FALSE;
 		g_string_append_printf(out, "%s%s%s", i ? ", " : "[", expr_in(&v, k), i + 1 == in->by->len ? "]" : "");
@@ -443,7 +443,7 @@ static gboolean common_cases(const struct site_ctx *c, GPtrArray **ret)
 			g_ptr_array_add(fields, plan->intent->value);
 	}
 	for (guint i = 0; i < fields->len; i++) {
-		_cleanup_value_ struct value v;
+		_cleanup_value_ struct value v = {0};
 		if (!value_at(c, fields->pdata[i], &v)) {
 			g_clear_pointer(ret, g_ptr_array_unref);
 			return FALSE;
@@ -621,7 +621,7 @@ static gboolean keep_values(const struct site_ctx *c, int depth, GString *out)
 	for (guint i = 0; i < plan->kept->len; i++) {
 		const struct kept *k = plan->kept->pdata[i];
 		g_autofree char *map = kept_map(plan, k->field, 0, k->n_cases);
-		_cleanup_value_ struct value v;
+		_cleanup_value_ struct value v = {0};
 
 		if (k->n_cases > 1) {
 			with_cases = k;
@@ -635,7 +635,7 @@ static gboolean keep_values(const struct site_ctx *c, int depth, GString *out)
 	}
 	if (!with_cases)
 		return TRUE;
-	_cleanup_value_ struct value first;
+	_cleanup_value_ struct value first = {0};
 	if (!value_at(c, with_cases->field, &first))
 		return FALSE;
 	for (guint n = 0; n < first.expr->len; n++) {
@@ -647,7 +647,7 @@ static gboolean keep_values(const struct site_ctx *c, int depth, GString *out)
 		g_string_append_printf(out, "%s[%s] = %u;\n", which, c->site->key, n + 1);
 		for (guint i = 0; i < plan->kept->len; i++) {
 			const struct kept *k = plan->kept->pdata[i];
-			_cleanup_value_ struct value v;
+			_cleanup_value_ struct value v = {0};
 			if (k->n_cases <= 1)
 				continue;
 			if (!value_at(c, k->field, &v))

@@ -279,7 +279,7 @@ int kg_plan(const struct kg_intent *in, guint index, struct kg_profile *profile,
 		kg_plan_free(plan);
 	}
 	if (!missing)
-		return kg_error_set(err, KG_E_UNSUPPORTED, "synthesise", "%s can't be observed on this kernel: %s", card->plural, none.msg);
+		return kg_error_set(err, KG_E_UNSUPPORTED, "synthesise", "%s", none.msg);
 	const struct kg_standard_field *s = kg_standard_field(missing);
 	return kg_error_set(err, KG_E_REFUSED, "synthesise", "%s: %s is not known where this kernel lets them be observed", card->plural,
 			    s ? s->title : missing);

@@ -244,7 +244,7 @@ static void plan_free(void *p)
 static int check_keys(const struct kg_intent *in, struct kg_error *err)
 {
 	for (guint i = 0; i < in->by->len; i++)
-		if (!strcmp(in->by->pdata[i], "time"))
+		if (!strcmp(in->by->pdata[i], "time") && !kg_card_field(in->events->pdata[0], "time"))
 			return kg_error_set(err, KG_E_REFUSED, "synthesise", "grouping by the time of day is not supported: say \"every second\"");
 	return 0;
 }

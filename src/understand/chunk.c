@@ -169,6 +169,9 @@ static guint fields_at(struct reading *r, guint i, gboolean is_show, GPtrArray *
 	if (!field)
 		return 0;
 	add_name(list, field);
+	/* "its option argument", "the fd value" */
+	if (kg_word_is(r, best, "argument") || kg_word_is(r, best, "arguments") || kg_word_is(r, best, "value") || kg_word_is(r, best, "values"))
+		best++;
 	return best;
 }
 
@@ -682,8 +685,8 @@ static int priority(enum category cat)
 {
 	static const enum category order[] = {
 		CAT_EVENT, CAT_EVENT_DONE, CAT_STATE, CAT_UNTIL, CAT_RATE, CAT_RATE_MINUTE, CAT_EVERY, CAT_DURING, CAT_CMP, CAT_ERRNO, CAT_FAILED,
-		CAT_SUCCEEDED, CAT_FAMILY, CAT_VALUE, CAT_NAMED, CAT_BELOW, CAT_NOT, CAT_ONLY, CAT_TOP, CAT_EACH, CAT_BUCKETS, CAT_FROM_TO, CAT_WITH,
-		CAT_BY, CAT_WHO, CAT_WHICH, CAT_MEASURE, CAT_SUPERLATIVE, CAT_CARD_FIELD, CAT_FIELD, CAT_DURATION, CAT_SLOW, CAT_HOSTORDER, CAT_ATTEMPT,
+		CAT_SUCCEEDED, CAT_FAMILY, CAT_NAMED, CAT_BELOW, CAT_NOT, CAT_ONLY, CAT_TOP, CAT_EACH, CAT_BUCKETS, CAT_FROM_TO, CAT_WITH,
+		CAT_BY, CAT_WHO, CAT_WHICH, CAT_MEASURE, CAT_SUPERLATIVE, CAT_VALUE, CAT_CARD_FIELD, CAT_FIELD, CAT_DURATION, CAT_SLOW, CAT_HOSTORDER, CAT_ATTEMPT,
 		CAT_NOUN, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_ROOT, CAT_COMPARE, CAT_VERSUS, CAT_PREP, CAT_AND, CAT_OR, CAT_RELATIVE, CAT_FILLER,
 	};
 
@@ -871,6 +874,8 @@ guint kg_read_chunk(struct reading *r, guint i)
 			return j;
 	}
 	if ((j = read_ranked(r, i)))
+		return j;
+	if (r->intent->lhist_step && !r->intent->lhist_max && (j = kg_read_time(r, i)))
 		return j;
 	for (guint k = 0; k < options->len; k++) {
 		const struct option *o = &g_array_index(options, struct option, k);

@@ -69,7 +69,6 @@ static void owned_card_free(void *p)
 	kg_card_free(p);
 }
 
-struct kg_intent *kg_intent_new(void);
 struct kg_intent *kg_intent_new(void)
 {
 	struct kg_intent *in = g_new0(struct kg_intent, 1);

@@ -250,12 +250,14 @@ static void add_card(struct kg_lexicon *lex, const struct kg_card *card)
 		for (guint k = 0; k < f->values->len; k++) {
 			const struct kg_value_name *v = f->values->pdata[k];
 
-			for (guint m = 0; m <= v->says->len; m++)
-				if ((e = add(lex, CAT_VALUE, m ? v->says->pdata[m - 1] : v->name))) {
+			for (guint m = 0; m <= v->says->len; m++) {
+				g_autofree char *exact = g_strconcat("=", m ? v->says->pdata[m - 1] : v->name, NULL);
+				if ((e = add(lex, CAT_VALUE, exact))) {
 					e->card = card;
 					e->value = g_strdup(f->name);
 					e->number = v->value;
 				}
+			}
 		}
 	}
 }

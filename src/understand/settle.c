@@ -123,10 +123,29 @@ static void value_from_filters(struct reading *r)
 	}
 }
 
+/* Where an event has no beginning and end but a time of its own (a round trip time), that is what "latency" means. */
+static void own_time(struct reading *r)
+{
+	struct kg_intent *in = r->intent;
+	const char *field = measure_field(r);
+	const struct kg_card_field *f = field ? kg_reading_field(r, field) : NULL;
+
+	if (!in->value || strcmp(in->value, KG_DURATION) || !f || has_duration(card_at(r, 0)))
+		return;
+	if (f->unit != KG_UNIT_NS && f->unit != KG_UNIT_US && f->unit != KG_UNIT_MS)
+		return;
+	g_free(in->value);
+	in->value = g_strdup(field);
+	if (in->measure == KG_MEASURE_NONE)
+		in->measure = KG_MEASURE_HIST;
+}
+
 static gboolean settle_value(struct reading *r)
 {
 	struct kg_intent *in = r->intent;
 	const char *field = measure_field(r);
+
+	own_time(r);
 
 	value_from_loose(r);
 	if (!needs_value(in->measure) || in->value)
@@ -160,12 +179,23 @@ static gboolean settle_value(struct reading *r)
 	return FALSE;
 }
 
+static gboolean has_stack(const struct reading *r)
+{
+	for (guint k = 0; k < r->loose->len; k++)
+		if (kg_reading_unit(r, g_array_index(r->loose, struct loose, k).field) == KG_UNIT_STACK)
+			return TRUE;
+	return FALSE;
+}
+
 /* "open /etc/passwd" is an order, not a question: an event's bare verb in front, and nothing that asks. */
 static gboolean is_order(const struct reading *r)
 {
 	const struct mention *m = &g_array_index(r->mentions, struct mention, 0);
 	const struct token *t = kg_tok(r, m->from);
 
+	for (guint k = 0; k < r->loose->len; k++)
+		if (kg_reading_unit(r, g_array_index(r->loose, struct loose, k).field) == KG_UNIT_STACK)
+			return FALSE; /* "profile user stacks" */
 	return m->from == 0 && m->to == 1 && !m->is_named && !g_str_has_suffix(t->text, "s") && !g_str_has_suffix(t->text, "ing");
 }
 
@@ -203,7 +233,7 @@ static gboolean settle_measure(struct reading *r)
 		in->measure = KG_MEASURE_COUNT;
 	else if (r->is_print_said && (r->is_print_strong || r->is_show_said || r->wants_each) && !r->is_which && !in->top)
 		in->measure = KG_MEASURE_PRINT;
-	else if (in->by->len || in->top || in->every_ns || r->has_superlative)
+	else if (in->by->len || in->top || in->every_ns || r->has_superlative || (has_stack(r) && !r->is_print_said))
 		in->measure = KG_MEASURE_COUNT;
 	else if (r->is_print_said || r->is_show_said || r->wants_each)
 		in->measure = KG_MEASURE_PRINT;
@@ -399,10 +429,7 @@ gboolean kg_settle(struct reading *r)
 {
 	struct kg_intent *in = r->intent;
 
-	gboolean has_stack = FALSE;
-	for (guint k = 0; k < r->loose->len; k++)
-		has_stack = has_stack || kg_reading_unit(r, g_array_index(r->loose, struct loose, k).field) == KG_UNIT_STACK;
-	if (r->is_who && !in->by->len && !has_stack)
+	if (r->is_who && !in->by->len && !has_stack(r))
 		add_name(in->by, "comm");
 	if (!settle_measure(r) || !settle_loose(r) || !settle_lists(r) || !check_measure(r) || !check_filters(r))
 		return FALSE;

@@ -12,7 +12,6 @@
 
 #include <string.h>
 
-struct kg_intent *kg_intent_new(void);
 
 /* One sentence being understood. */
 struct search {
@@ -456,7 +455,7 @@ static gboolean starts_with(struct search *s, guint i, enum category cat)
 static gboolean is_story(struct search *s, guint from, guint end)
 {
 	static const char *const asks[] = {"please", "want", "need", "show", "print", "count", "list", "trace", "only", "except", "how", "which", "who", "what",
-					   "every", "each", "per", "by", "excluding", "without", "unless", "just", "ignore", "never", "must", "should", "like"};
+					   "every", "each", "per", "by", "excluding", "without", "unless", "just", "ignore", "never", "must", "should"};
 
 	if (!starts_with(s, from, CAT_STORY) || starts_with(s, from, CAT_MEASURE) || starts_with(s, from, CAT_ONLY) || starts_with(s, from, CAT_NOT))
 		return FALSE;
