@@ -71,6 +71,7 @@ def single_syscalls():
             for card in filter(None, yaml.safe_load_all(f)):
                 ways = card.get("ways") or []
                 names = ways[0].get("syscalls") if len(ways) == 1 else None
+                names = [names] if isinstance(names, str) else names
                 if names and len(names) == 1:
                     single["syscall:" + str(names[0]).rstrip("?")] = card["name"]
     return single
