@@ -102,8 +102,7 @@ static int usual_width(const struct kg_run_column *col)
 static void pad_field(const char *text, const struct kg_run_column *col, gboolean is_last, GString *out)
 {
 	int pad = usual_width(col) - kg_text_width(text);
-	gboolean is_right = !column_is_text(col) && col->unit != KG_UNIT_ERRNO && col->unit != KG_UNIT_SYSCALL && col->unit != KG_UNIT_SIGNAL &&
-			    col->unit != KG_UNIT_UID && !col->names;
+	gboolean is_right = !column_is_left(col);
 
 	if (is_right && pad > 0)
 		g_string_append_printf(out, "%*s", pad, "");

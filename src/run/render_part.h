@@ -11,10 +11,12 @@ struct scale {
 
 /* Is the column a text for bpftrace? */
 gboolean column_is_text(const struct kg_run_column *col);
+/* Is it written to the left: texts, and numbers that are shown by name? */
+gboolean column_is_left(const struct kg_run_column *col);
 /* The one unit for values between [min] (the smallest that is not 0) and [max]. */
 struct scale scale_for(enum kg_unit unit, double min, double max);
 /* "1,234", "0.25": [value] in [scale]; no suffix. */
-void append_scaled(double value, const struct scale *scale, GString *out);
+void append_in_scale(gint64 value, const struct scale *scale, GString *out);
 /* "1,234,567" */
 void append_grouped(gint64 value, GString *out);
 /* A value of any type but buckets and stats, by its column; [scale] NULL: with its own unit behind it. */

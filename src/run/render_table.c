@@ -160,7 +160,7 @@ static void add_headers(struct table *t, const struct kg_run_event *ev, const st
 		g_autofree char *fallback = fallback_title(i, cols->n_keys);
 
 		table_add(t, header(cols->keys[i].title, fallback, NULL));
-		t->is_right[i] = !column_is_text(&cols->keys[i]);
+		t->is_right[i] = !column_is_left(&cols->keys[i]);
 	}
 	if (is_stats(ev)) {
 		table_add(t, header("count", NULL, NULL));
@@ -170,7 +170,7 @@ static void add_headers(struct table *t, const struct kg_run_event *ev, const st
 		table_add(t, header(cols->value.title, "value", scale->suffix));
 	}
 	for (guint i = cols->n_keys; i < t->n; i++)
-		t->is_right[i] = !column_is_text(&cols->value);
+		t->is_right[i] = !column_is_left(&cols->value);
 }
 
 static void add_values(struct table *t, const struct kg_run_value *v, const struct kg_run_columns *cols, const struct scale *scale)
@@ -192,7 +192,7 @@ static void add_values(struct table *t, const struct kg_run_value *v, const stru
 		if (t->cells->len % t->n == 0)
 			break;
 		cell = g_string_new(NULL);
-		append_scaled((double)stats[i], scale, cell);
+		append_in_scale(stats[i], scale, cell);
 		table_add(t, g_string_free(cell, FALSE));
 	}
 }

@@ -30,6 +30,21 @@ gboolean column_is_text(const struct kg_run_column *col)
 	}
 }
 
+gboolean column_is_left(const struct kg_run_column *col)
+{
+	switch (col->unit) {
+	case KG_UNIT_ERRNO:
+	case KG_UNIT_SYSCALL:
+	case KG_UNIT_SIGNAL:
+	case KG_UNIT_UID:
+	case KG_UNIT_GID:
+	case KG_UNIT_BOOL:
+		return TRUE;
+	default:
+		return col->names || column_is_text(col);
+	}
+}
+
 static const struct scale byte_scales[] = {{"B", 1}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0}};
 static const struct scale ns_scales[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
 static const struct scale us_scales[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}};
@@ -94,7 +109,7 @@ void append_grouped(gint64 value, GString *out)
 	}
 }
 
-void append_scaled(double value, const struct scale *scale, GString *out)
+static void append_scaled(double value, const struct scale *scale, GString *out)
 {
 	double v = value / scale->factor;
 	int decimals = fabs(v) >= 100 ? 0 : fabs(v) >= 10 ? 1 : 2;
@@ -102,10 +117,6 @@ void append_scaled(double value, const struct scale *scale, GString *out)
 	char digits[64];
 	char *dot;
 
-	if (scale->factor == 1 && fabs(value) < 9e15) {
-		append_grouped((gint64)value, out);
-		return;
-	}
 	if (v != 0 && fabs(v) < unit / 2) {
 		g_string_append(out, v < 0 ? "-0.00" : "<0.01");
 		return;
@@ -123,6 +134,14 @@ void append_scaled(double value, const struct scale *scale, GString *out)
 	} else {
 		g_string_append(out, digits);
 	}
+}
+
+void append_in_scale(gint64 value, const struct scale *scale, GString *out)
+{
+	if (scale->factor == 1)
+		append_grouped(value, out);
+	else
+		append_scaled((double)value, scale, out);
 }
 
 static void append_user(gint64 value, GString *out)
@@ -241,7 +260,7 @@ void kg_render_number(gint64 value, const struct kg_run_column *col, GString *ou
 	if (append_name(value, col->names, out) || append_named(value, col->unit, out))
 		return;
 	scale = scale_for(col->unit, fabs((double)value), fabs((double)value));
-	append_scaled((double)value, &scale, out);
+	append_in_scale(value, &scale, out);
 	if (*scale.suffix)
 		g_string_append_printf(out, g_str_equal(scale.suffix, "%") ? "%s" : " %s", scale.suffix);
 }
@@ -253,7 +272,7 @@ void append_value(const struct kg_run_value *v, const struct kg_run_column *col,
 		if (scale && (append_name(v->i, col->names, out) || append_named(v->i, col->unit, out)))
 			return;
 		if (scale)
-			append_scaled((double)v->i, scale, out);
+			append_in_scale(v->i, scale, out);
 		else
 			kg_render_number(v->i, col, out);
 		break;
