@@ -21,6 +21,8 @@ _kgent() {
 	ask) mapfile -t COMPREPLY < <(compgen -W "$commands $ask $common" -- "$cur") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W "--allow --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
 	explain) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	probes) mapfile -t COMPREPLY < <(compgen -W "--limit --profile $common" -- "$cur") ;;
+	doctor) mapfile -t COMPREPLY < <(compgen -W "--refresh $common" -- "$cur") ;;
 	help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	esac

@@ -27,4 +27,6 @@ complete -c kgent -n $asking -l explain -d 'Show how the sentence was understood
 complete -c kgent -n $asking -l engine -x -a 'auto builtin' -d 'Who writes the program'
 complete -c kgent -n "not __fish_seen_subcommand_from explain probes doctor help" -l allow -x -d 'Allow the program this'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l no-load -d 'Load nothing into the kernel'
-complete -c kgent -n "not __fish_seen_subcommand_from probes doctor help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
+complete -c kgent -n "not __fish_seen_subcommand_from doctor help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
+complete -c kgent -n "__fish_seen_subcommand_from probes" -s n -l limit -x -d 'Show at most so many'
+complete -c kgent -n "__fish_seen_subcommand_from doctor" -l refresh -d 'Read the kernel anew'

@@ -4,6 +4,8 @@
   headers     every public header compiles alone, without warnings
   parts       a file of src/<part>/ includes only what the table in docs/architecture.md allows its part
   paths       every path that docs/*.md and README.md name in backquotes exists
+  symbols     no part defines a name that a library defines, too (the linker would silently take one for both)
+  bats        no condition of a test stands where bash ignores that it does not hold
   commands    completions and the manual page know every command and option that `kgent help` prints
 """
 import glob
@@ -50,14 +52,14 @@ def parts_table():
     table = {}
     for line in read("docs/architecture.md").splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if len(cells) == 5 and re.fullmatch(r"`src/\w+/`", cells[0]):
+        if len(cells) == 4 and re.fullmatch(r"`src/\w+/`", cells[0]):
             names = [re.findall(r"`([^`]+)`", cell) for cell in cells]
             table[names[0][0].split("/")[1]] = {"headers": names[1], "uses": names[2], "libs": names[3]}
     return table
 
 
 SEAMS = {"bpf": r"<bpf/|<linux/btf", "libelf": r"<gelf|<libelf|<elf\.h>", "yaml": r"<yaml\.h>", "jansson": r"<jansson\.h>",
-         "seccomp": r"<seccomp\.h>", "z3": r"<z3\.h>", "curl": r"<curl/", "sqlite3": r"<sqlite3\.h>"}
+         "stemmer": r"<libstemmer", "seccomp": r"<seccomp\.h>", "z3": r"<z3\.h>", "curl": r"<curl/", "sqlite3": r"<sqlite3\.h>"}
 
 
 def check_parts():
@@ -113,12 +115,44 @@ def check_paths():
         case(f"paths in {doc} exist", problems)
 
 
+# ---------------------------------------------------------------- symbols
+
+def symbols(*command):
+    lines = subprocess.run(["nm", *command], capture_output=True, text=True).stdout.splitlines()
+    return {line.split()[-1].split("@")[0]: line.split()[-2] for line in lines if len(line.split()) >= 2}
+
+
+def check_symbols():
+    kgent = os.environ["KGENT"]
+    ours = {}
+    for archive in glob.glob(os.path.join(os.path.dirname(kgent), "libkg_*.a")):
+        for name, kind in symbols("-g", "--defined-only", archive).items():
+            if kind in "TDBR":
+                ours[name] = os.path.basename(archive)
+    problems = [] if ours else ["no static library was found beside the program"]
+    needed = re.findall(r"=> (/\S+)", subprocess.run(["ldd", kgent], capture_output=True, text=True).stdout)
+    for library in needed:
+        if "san.so" not in library:
+            problems += [f"{name} of {ours[name]} is defined by {os.path.basename(library)}, too"
+                         for name in symbols("-D", "--defined-only", library) if name in ours]
+    case("no name of a part hides one of a library", problems)
+
+
+# ---------------------------------------------------------------- tests that could not fail
+
+def check_bats():
+    for path in files("tests/e2e/*.bats"):
+        hidden = [f"{path}:{number}: only the last condition of a list joined by && can fail a test"
+                  for number, line in enumerate(read(path).splitlines(), 1) if re.search(r"\]\]? && ", line) and "||" not in line]
+        case(f"every condition in {path} can fail", hidden)
+
+
 # ---------------------------------------------------------------- commands
 
 def check_commands():
     kgent = os.environ["KGENT"]
     told = subprocess.run([kgent, "help"], capture_output=True, text=True, check=True).stdout
-    commands = re.findall(r"^  kgent (\w+)\b(?! *\")", told, re.M)
+    commands = [name for name in re.findall(r"^  kgent (\w+)\b", told, re.M) if name != "help"]
     options = set(re.findall(r"(--[a-z][a-z-]+)", told))
     for command in commands:
         one = subprocess.run([kgent, "help", command], capture_output=True, text=True, check=True).stdout
@@ -136,6 +170,8 @@ def main():
     check_headers()
     check_parts()
     check_paths()
+    check_symbols()
+    check_bats()
     check_commands()
     print(f"1..{len(CASES)}")
     for number, (name, problems) in enumerate(CASES, 1):
