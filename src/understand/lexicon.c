@@ -421,7 +421,9 @@ gboolean kg_is_program(struct kg_lexicon *lex, const char *name)
 
 	if (g_hash_table_contains(lex->programs, name))
 		return TRUE;
-	if (strlen(name) < 3 || strlen(name) > 15)
+	/* a process that happens to be called "time" or "make" must not turn a word of the request into a name */
+	g_autofree char *stem = kg_stem(lex, name);
+	if (strlen(name) < 3 || strlen(name) > 15 || g_hash_table_contains(lex->surface, name) || g_hash_table_contains(lex->stems, stem))
 		return FALSE;
 	GDir *proc = g_dir_open("/proc", 0, NULL);
 	for (const char *pid; proc && !found && (pid = g_dir_read_name(proc));) {
