@@ -9,6 +9,8 @@
  *   formats       the text of every tracepoint's format file, one after the other, each behind a "@ system:name" line
  *   functions     attachable functions, one a line: name, and [module] where it has one
  *   untraceable   text symbols that are not among them, in the same form
+ *   ambiguous     names that several functions share
+ *   nokprobe      functions that kprobes may not touch
  *   config        the lines CONFIG_X=... of the kernel's configuration
  *
  * and any of these but meta.json may be absent; then the source says so (kg_profile_sources()).

@@ -66,6 +66,7 @@ static guint64 mix_access(guint64 h, const char *tracefs)
 		bits = bits << 1 | (kg_has_capability(caps[i]) ? 1 : 0);
 	bits = bits << 1 | (functions && !access(functions, R_OK));
 	bits = bits << 1 | !access("/proc/kallsyms", R_OK);
+	bits = bits << 1 | !access("/sys/kernel/debug/kprobes/blacklist", R_OK);
 	bits = bits << 1 | !access("/sys/kernel/btf/vmlinux", R_OK);
 	return mix_text(h ^ bits * 0x9e3779b97f4a7c15u, tracefs);
 }
@@ -167,7 +168,7 @@ static int newest_first(gconstpointer a, gconstpointer b)
 
 static void remove_entry(const char *path)
 {
-	static const char *const files[] = {"meta.json", "formats", "functions", "untraceable", "config"};
+	static const char *const files[] = {"meta.json", "formats", "functions", "untraceable", "ambiguous", "nokprobe", "config"};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
 		g_autofree char *file = g_build_filename(path, files[i], NULL);

@@ -123,20 +123,32 @@ static gboolean is_entry(enum kg_probe_kind kind)
 	return kind == KG_PROBE_FENTRY || kind == KG_PROBE_FEXIT;
 }
 
+static gboolean is_kprobe(enum kg_probe_kind kind)
+{
+	return kind == KG_PROBE_KPROBE || kind == KG_PROBE_KRETPROBE;
+}
+
+/* What speaks against a function that is in the list, for this kind; NULL: nothing. */
+static char *objection(struct kg_profile *p, enum kg_probe_kind kind, const char *name, const char *module, enum kg_answer *usable)
+{
+	*usable = KG_NO;
+	if (is_entry(kind) && !in_btf(p, name, module))
+		return g_strdup_printf("BTF does not describe it, which %s needs", kg_probe_info(kind)->name);
+	if (is_kprobe(kind) && line_in(kg_profile_nokprobe(p), name, NULL))
+		return g_strdup("the kernel forbids kprobes on it (it is on its blacklist, since a kprobe itself needs it)");
+	*usable = KG_UNKNOWN;
+	if (line_in(kg_profile_ambiguous(p), name, NULL))
+		return g_strdup("the kernel has several functions of this name: newer kernels refuse it, older ones take any of them");
+	if (!p->functions_sure)
+		return g_strdup("the kernel's list of traceable functions can't be read; the function exists and probably can be traced");
+	*usable = KG_YES;
+	return NULL;
+}
+
 static struct kg_point *listed(struct kg_profile *p, enum kg_probe_kind kind, const char *target, const char *name, char *module)
 {
-	enum kg_answer usable = KG_YES;
-	char *why = NULL;
-
-	if (!p->functions_sure) {
-		usable = KG_UNKNOWN;
-		why = g_strdup("the kernel's list of traceable functions can't be read; the function exists and probably can be traced");
-	}
-	if (is_entry(kind) && !in_btf(p, name, module)) {
-		g_free(why);
-		usable = KG_NO;
-		why = g_strdup_printf("BTF does not describe it, which %s needs", kg_probe_info(kind)->name);
-	}
+	enum kg_answer usable;
+	char *why = objection(p, kind, name, module, &usable);
 	struct kg_point *pt = point(p, kind, target, usable, why);
 
 	pt->module = module;
@@ -144,13 +156,17 @@ static struct kg_point *listed(struct kg_profile *p, enum kg_probe_kind kind, co
 }
 
 /* It exists somewhere, but is not in the list: why can't it be traced? NULL: nothing is known of it. */
-static char *why_not_listed(struct kg_profile *p, const char *name, const char *module, enum kg_answer *usable)
+static char *why_not_listed(struct kg_profile *p, enum kg_probe_kind kind, const char *name, const char *module, enum kg_answer *usable)
 {
 	struct kg_index *rest = kg_profile_untraceable(p);
 	g_autofree char *changed = changed_name(kg_profile_functions(p), name);
 
 	*usable = KG_NO;
 	if (line_in(rest, name, module)) {
+		if (p->functions_sure && is_kprobe(kind) && kg_profile_config(p, "KPROBE_EVENTS_ON_NOTRACE") == KG_YES) {
+			*usable = KG_UNKNOWN;
+			return g_strdup("it is not in the kernel's list of traceable functions, but this kernel lets kprobes try");
+		}
 		if (p->functions_sure)
 			return g_strdup("it exists, but is not in the kernel's list of traceable functions: it is marked notrace, "
 					"or the tracing code itself needs it");
@@ -203,7 +219,7 @@ static int find_function(struct kg_profile *p, enum kg_probe_kind kind, const ch
 		*ret = point(p, kind, target, KG_UNKNOWN, ix->n ? g_strdup("an address is not looked up") : not_known(p, "functions"));
 		return 0;
 	}
-	char *why = why_not_listed(p, name, module, &usable);
+	char *why = why_not_listed(p, kind, name, module, &usable);
 
 	if (why) {
 		*ret = point(p, kind, target, usable, why);

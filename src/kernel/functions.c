@@ -58,6 +58,20 @@ struct kg_index *kg_profile_untraceable(struct kg_profile *p)
 	return p->untraceable;
 }
 
+struct kg_index *kg_profile_ambiguous(struct kg_profile *p)
+{
+	if (!p->ambiguous)
+		p->ambiguous = kg_index_functions(p->texts[KG_TEXT_AMBIGUOUS]);
+	return p->ambiguous;
+}
+
+struct kg_index *kg_profile_nokprobe(struct kg_profile *p)
+{
+	if (!p->nokprobe)
+		p->nokprobe = kg_index_functions(p->texts[KG_TEXT_NOKPROBE]);
+	return p->nokprobe;
+}
+
 static int compare_strings(gconstpointer a, gconstpointer b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -188,6 +202,45 @@ static GBytes *both(GPtrArray *symbols, GPtrArray *described)
 	return lines_text(lines);
 }
 
+/* Names that come more than once among the symbols, in whatever module. */
+static GBytes *repeated(GPtrArray *symbols)
+{
+	GString *out = g_string_new(NULL);
+	const char *last = "";
+	gsize n = 0, times = 0;
+
+	g_ptr_array_sort(symbols, compare_strings);
+	for (guint i = 0; i < symbols->len; i++) {
+		const char *name = g_ptr_array_index(symbols, i);
+		gsize len = strcspn(name, " ");
+
+		times = n == len && !memcmp(last, name, len) ? times + 1 : 1;
+		if (times == 2)
+			g_string_append_printf(out, "%.*s\n", (int)len, name);
+		last = name;
+		n = len;
+	}
+	return g_string_free_to_bytes(out);
+}
+
+/* "0xffffffff81000000-0xffffffff81000010\tname" a line; only root may read it, and only where debugfs is mounted. */
+static GBytes *blacklist(void)
+{
+	g_autofree char *text = read_text("/sys/kernel/debug/kprobes/blacklist");
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+	for (char *s = text, *next; s && *s; s = next) {
+		next = strchr(s, '\n');
+		if (next)
+			*next++ = '\0';
+		char *tab = strchr(s, '\t');
+
+		if (tab && tab[1])
+			g_ptr_array_add(names, tab + 1);
+	}
+	return text ? lines_text(names) : NULL;
+}
+
 static guint count(GBytes *text)
 {
 	struct kg_index *ix = kg_index_functions(text);
@@ -228,6 +281,9 @@ void kg_gather_functions(struct kg_profile *p)
 	int e = path ? errno : 0;
 	g_autofree char *kallsyms = read_text("/proc/kallsyms");
 	g_autoptr(GPtrArray) symbols = kallsyms ? symbol_lines(kallsyms) : g_ptr_array_new();
+
+	p->texts[KG_TEXT_AMBIGUOUS] = repeated(symbols);
+	p->texts[KG_TEXT_NOKPROBE] = blacklist();
 
 	if (list && *list) {
 		g_autoptr(GPtrArray) lines = filter_lines(list);

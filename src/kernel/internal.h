@@ -17,6 +17,8 @@ enum kg_text_id {
 	KG_TEXT_FORMATS,     /* "@ system:name\n" and the format file, sorted by system:name */
 	KG_TEXT_FUNCTIONS,   /* "name\n" or "name [module]\n", sorted, each once */
 	KG_TEXT_UNTRACEABLE, /* text symbols that are not among the functions; same form */
+	KG_TEXT_AMBIGUOUS,   /* names that several functions share */
+	KG_TEXT_NOKPROBE,    /* functions that kprobes may not touch (NOKPROBE_SYMBOL) */
 	KG_TEXT_CONFIG,      /* "CONFIG_X=y\n" */
 	KG_TEXTS
 };
@@ -74,7 +76,7 @@ struct kg_profile {
 	GPtrArray *modules; /* char *: modules that have BTF of their own */
 
 	/* made when first asked for */
-	struct kg_index *formats, *functions, *untraceable;
+	struct kg_index *formats, *functions, *untraceable, *ambiguous, *nokprobe;
 	struct kg_btf *btf;
 	gboolean btf_tried;
 	GHashTable *module_btf;  /* name to struct kg_btf *, NULL where it can't be read */
@@ -135,6 +137,8 @@ void kg_formats_check(struct kg_profile *p);
 /* functions.c */
 struct kg_index *kg_profile_functions(struct kg_profile *p);
 struct kg_index *kg_profile_untraceable(struct kg_profile *p);
+struct kg_index *kg_profile_ambiguous(struct kg_profile *p);
+struct kg_index *kg_profile_nokprobe(struct kg_profile *p);
 
 /* btf.c */
 struct kg_btf *kg_profile_btf(struct kg_profile *p); /* vmlinux; NULL where there is none */

@@ -54,6 +54,8 @@ struct kg_profile *kg_profile_free(struct kg_profile *p)
 	kg_index_free(p->formats);
 	kg_index_free(p->functions);
 	kg_index_free(p->untraceable);
+	kg_index_free(p->ambiguous);
+	kg_index_free(p->nokprobe);
 	g_hash_table_unref(p->module_btf); /* before the BTF that it builds upon */
 	kg_btf_free(p->btf);
 	g_hash_table_unref(p->fields);

@@ -24,7 +24,7 @@
 #define TEXT_MAX (256u << 20)
 #define META_FORMAT 1
 
-static const char *const file_names[KG_TEXTS] = {"formats", "functions", "untraceable", "config"};
+static const char *const file_names[KG_TEXTS] = {"formats", "functions", "untraceable", "ambiguous", "nokprobe", "config"};
 static const char *const state_names[] = {"ok", "partial", "missing"};
 static const char *const answer_names[] = {"no", "yes", "unknown"};
 

@@ -421,6 +421,50 @@ static void test_many_functions(void **state)
 	kg_profile_free(p);
 }
 
+/* Functions that are in the list of traceable ones, and yet no kprobe, or not surely, can be put there. */
+static void test_kprobe_objections(void **state)
+{
+	static const struct {
+		enum kg_probe_kind kind;
+		const char *target;
+		enum kg_answer usable;
+		const char *why;
+	} rows[] = {
+		{KG_PROBE_KPROBE, "plain", KG_YES, NULL},
+		{KG_PROBE_KPROBE, "hidden", KG_NO, "blacklist"},
+		{KG_PROBE_KRETPROBE, "hidden", KG_NO, "blacklist"},
+		{KG_PROBE_KPROBE, "shared", KG_UNKNOWN, "several functions"},
+		{KG_PROBE_KPROBE, "hid", KG_YES, NULL}, /* only the beginning of a name */
+		{KG_PROBE_KPROBE, "gone", KG_NO, "gone.isra.0"},
+		{KG_PROBE_KPROBE, "gone.isra.0", KG_YES, NULL},
+		{KG_PROBE_KPROBE, "untraced", KG_NO, "notrace"},
+		{KG_PROBE_FENTRY, "plain", KG_NO, "BTF"}, /* no BTF here */
+	};
+
+	base_files();
+	put("meta.json", "{\"format\": 1, \"release\": \"1\", \"arch\": \"x\", \"functions_from\": \"available_filter_functions\"}", -1);
+	put("config", "CONFIG_KPROBES=y\nCONFIG_KRETPROBES=y\nCONFIG_PERF_EVENTS=y\nCONFIG_KPROBE_EVENTS=y\nCONFIG_BPF_EVENTS=y\n"
+		      "CONFIG_BPF_SYSCALL=y\nCONFIG_BPF_JIT=y\nCONFIG_DEBUG_INFO_BTF=y\nCONFIG_FUNCTION_TRACER=y\n"
+		      "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y\n", -1);
+	put("functions", "gone.isra.0\nhid\nhidden\nplain\nshared\nshared [mod]\n", -1);
+	put("nokprobe", "hidden\n", -1);
+	put("ambiguous", "shared\n", -1);
+	put("untraceable", "untraced\n", -1);
+	struct kg_profile *p = open_work();
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct kg_point *pt = NULL;
+
+		assert_int_equal(kg_profile_find(p, rows[i].kind, rows[i].target, &pt, NULL), 0);
+		if (pt->usable != rows[i].usable || (rows[i].why ? !pt->why || !strstr(pt->why, rows[i].why) : pt->why != NULL))
+			fail_msg("%s: %d %s", rows[i].target, pt->usable, pt->why ? pt->why : "");
+		kg_point_free(pt);
+	}
+	kg_profile_free(p);
+	put("nokprobe", NULL, 0);
+	put("ambiguous", NULL, 0);
+}
+
 static void test_files_that_changed(void **state)
 {
 	base_files();
@@ -458,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_format_shapes),
 		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_many_functions),
+		cmocka_unit_test(test_kprobe_objections),
 		cmocka_unit_test(test_files_that_changed),
 	};
 
