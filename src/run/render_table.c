@@ -305,7 +305,8 @@ static void write_single(const struct kg_run_event *ev, const struct kg_run_colu
 {
 	const char *name = cols->title ? cols->title : cols->value.title ? cols->value.title : ev->name;
 
-	g_string_append_printf(out, "%s: ", name ? name : "value");
+	kg_text_escape(name ? name : "value", -1, out);
+	g_string_append(out, ": ");
 	write_value_line(&g_array_index(ev->rows, struct kg_run_row, 0).value, cols, out);
 	g_string_append_c(out, '\n');
 }

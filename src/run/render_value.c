@@ -144,15 +144,36 @@ void append_in_scale(gint64 value, const struct scale *scale, GString *out)
 		append_scaled((double)value, scale, out);
 }
 
+/* Looking a name up can mean asking a server, and events come by the thousand: the last answers are kept. */
+struct user_name {
+	gboolean is_known;
+	gint64 uid;
+	char name[64]; /* "" where there is none */
+};
+
+static const char *user_name(gint64 uid)
+{
+	static _Thread_local struct user_name cache[64];
+	struct user_name *u = &cache[(guint64)uid % G_N_ELEMENTS(cache)];
+	struct passwd pw, *found = NULL;
+	char buf[4096];
+
+	if (u->is_known && u->uid == uid)
+		return u->name;
+	*u = (struct user_name){.is_known = TRUE, .uid = uid};
+	if (getpwuid_r((uid_t)uid, &pw, buf, sizeof(buf), &found) == 0 && found)
+		g_strlcpy(u->name, found->pw_name, sizeof(u->name));
+	return u->name;
+}
+
 static void append_user(gint64 value, GString *out)
 {
-	char buf[4096];
-	struct passwd pw, *found = NULL;
+	const char *name = value >= 0 && value < G_MAXUINT32 ? user_name(value) : "";
 
-	if (value == 4294967295LL || value == -1)
+	if (value == G_MAXUINT32 || value == -1)
 		g_string_append(out, "(none)");
-	else if (value >= 0 && value <= G_MAXUINT32 && getpwuid_r((uid_t)value, &pw, buf, sizeof(buf), &found) == 0 && found)
-		kg_text_escape(found->pw_name, -1, out);
+	else if (*name)
+		kg_text_escape(name, -1, out);
 	else
 		g_string_append_printf(out, "%" G_GINT64_FORMAT, value);
 }
