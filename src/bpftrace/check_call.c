@@ -22,18 +22,20 @@ static struct kg_bt_ty result_of(struct kg_bt_check *c, const struct kg_bt_funct
 
 static void unknown_function(struct kg_bt_check *c, const struct kg_bt_node *call)
 {
-	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	g_autoptr(GPtrArray) names = NULL;
 	struct kg_loc loc = call->loc;
 	const char *near;
 	struct kg_diag *d;
 
+	loc.len = (int)strlen(call->text);
+	if (!(d = kg_bt_say(c, KG_ERROR, "types", loc, "there is no function %s()", call->text)))
+		return;
+	names = g_ptr_array_new();
 	for (const struct kg_bt_function *f = kg_bt_functions; f->name; f++)
 		g_ptr_array_add(names, (gpointer)f->name);
 	for (guint i = 0; i < c->program->subs->len; i++)
 		g_ptr_array_add(names, ((struct kg_bt_node *)c->program->subs->pdata[i])->text);
 	g_ptr_array_add(names, NULL);
-	loc.len = (int)strlen(call->text);
-	d = kg_bt_say(c, KG_ERROR, "types", loc, "there is no function %s()", call->text);
 	near = kg_bt_near(call->text, (const char *const *)names->pdata);
 	if (kg_bt_builtin_find(call->text))
 		kg_bt_hint(d, "%s is a value, and is written without brackets", call->text);

@@ -231,6 +231,8 @@ static struct kg_bt_ty check_var(struct kg_bt_check *c, const struct kg_bt_node 
 		return (struct kg_bt_ty){0};
 	}
 	d = kg_bt_say(c, KG_ERROR, "variables", e->loc, "$%s is used before it is assigned", e->text);
+	if (!d)
+		return (struct kg_bt_ty){0};
 	names = g_ptr_array_new();
 	for (guint i = 0; i < c->scopes->len; i++) {
 		GHashTableIter it;

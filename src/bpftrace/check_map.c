@@ -65,14 +65,15 @@ static void hold_keys(struct kg_bt_check *c, struct kg_bt_map_info *info, const 
 
 static void undefined(struct kg_bt_check *c, const struct kg_bt_node *map)
 {
-	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	g_autoptr(GPtrArray) names = NULL;
 	GHashTableIter it;
 	gpointer value;
 	struct kg_diag *d;
 	const char *near;
 
-	if (c->has_import)
+	if (c->has_import || !(d = kg_bt_say(c, KG_ERROR, "maps", map->loc, "@%s is never assigned", map->text)))
 		return;
+	names = g_ptr_array_new();
 	g_hash_table_iter_init(&it, c->maps);
 	while (g_hash_table_iter_next(&it, NULL, &value)) {
 		struct kg_bt_map_info *info = value;
@@ -81,7 +82,6 @@ static void undefined(struct kg_bt_check *c, const struct kg_bt_node *map)
 			g_ptr_array_add(names, (gpointer)info->name);
 	}
 	g_ptr_array_add(names, NULL);
-	d = kg_bt_say(c, KG_ERROR, "maps", map->loc, "@%s is never assigned", map->text);
 	near = *map->text ? kg_bt_near(map->text, (const char *const *)names->pdata) : NULL;
 	if (near)
 		kg_bt_hint(d, "did you mean @%s?", near);
