@@ -137,8 +137,9 @@ static char *objection(struct kg_profile *p, enum kg_probe_kind kind, const char
 	if (is_kprobe(kind) && line_in(kg_profile_nokprobe(p), name, NULL))
 		return g_strdup("the kernel forbids kprobes on it (it is on its blacklist, since a kprobe itself needs it)");
 	*usable = KG_UNKNOWN;
+	/* Seen on 6.1.192 and 6.12.117 (EADDRNOTAVAIL, EINVAL): tracing/kprobes counts the symbols of that name. */
 	if (line_in(kg_profile_ambiguous(p), name, NULL))
-		return g_strdup("the kernel has several functions of this name: newer kernels refuse it, older ones take any of them");
+		return g_strdup("the kernel has several functions of this name: kernels since 2023 refuse it, older ones take any of them");
 	if (!p->functions_sure)
 		return g_strdup("the kernel's list of traceable functions can't be read; the function exists and probably can be traced");
 	*usable = KG_YES;
@@ -149,6 +150,12 @@ static struct kg_point *listed(struct kg_profile *p, enum kg_probe_kind kind, co
 {
 	enum kg_answer usable;
 	char *why = objection(p, kind, name, module, &usable);
+	const char *offset = strchr(target, '+');
+
+	if (!why && offset && strcmp(offset, "+0") && strcmp(offset, "+0x0")) {
+		usable = KG_UNKNOWN;
+		why = g_strdup("the function can be traced; whether an instruction begins at that offset is not known");
+	}
 	struct kg_point *pt = point(p, kind, target, usable, why);
 
 	pt->module = module;

@@ -111,7 +111,7 @@ static void test_function(void **state)
 		expect_usable(p, KG_PROBE_KPROBE, "tcp_connect");
 		expect_usable(p, KG_PROBE_KRETPROBE, "tcp_connect");
 		expect_usable(p, KG_PROBE_FENTRY, "tcp_connect");
-		expect_usable(p, KG_PROBE_KPROBE, "tcp_connect+4");
+		expect_usable(p, KG_PROBE_KPROBE, "tcp_connect+0");
 		expect_usable(p, KG_PROBE_KPROBE, "vmlinux:tcp_connect");
 		const GPtrArray *args = kg_profile_fields(p, KG_PROBE_KPROBE, "tcp_connect");
 
@@ -167,6 +167,30 @@ static void test_function_that_cannot_be_traced(void **state)
 		expect_none(p, KG_PROBE_KPROBE, "sched_switch", "tracepoint:sched:sched_switch");
 		expect_none(p, KG_PROBE_KPROBE, "sys_openat", "tracepoint:syscalls:sys_enter_openat");
 		expect_none(p, KG_PROBE_KPROBE, "tcp_v4_conect", "kprobe:tcp_v4_connect");
+	}
+}
+
+static void test_function_that_kprobes_refuse(void **state)
+{
+	each_profile(p) {
+		/* On both kernels "p:x NAME" in kprobe_events fails for these: EINVAL for the blacklist, EADDRNOTAVAIL or EINVAL for the others. */
+		expect_unusable(p, KG_PROBE_KPROBE, "do_int3", "blacklist");
+		expect_unusable(p, KG_PROBE_KRETPROBE, "notifier_call_chain", "blacklist");
+		expect_usable(p, KG_PROBE_FENTRY, "notifier_call_chain");
+		static const char *const shared[] = {"active_show", "address_show"};
+
+		for (gsize i = 0; i < G_N_ELEMENTS(shared); i++) {
+			struct kg_point *pt = find(p, KG_PROBE_KPROBE, shared[i]);
+
+			assert_int_equal(pt->usable, KG_UNKNOWN);
+			assert_non_null(strstr(pt->why, "several functions"));
+			kg_point_free(pt);
+		}
+		/* tcp_close+4 is the middle of an instruction on 6.1, and not on 6.12 */
+		struct kg_point *pt = find(p, KG_PROBE_KPROBE, "tcp_close+4");
+
+		assert_int_equal(pt->usable, KG_UNKNOWN);
+		kg_point_free(pt);
 	}
 }
 
@@ -406,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_function),
 		cmocka_unit_test(test_module_function),
 		cmocka_unit_test(test_function_that_cannot_be_traced),
+		cmocka_unit_test(test_function_that_kprobes_refuse),
 		cmocka_unit_test(test_inlined_function),
 		cmocka_unit_test(test_tracepoint),
 		cmocka_unit_test(test_tracepoint_that_is_none),
