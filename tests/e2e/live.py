@@ -10,6 +10,7 @@ expectation. So it is known that it is the stimulus and the expectation that are
 Prints TAP. A case is skipped, with the reason, where the machine lacks what it needs.
 """
 import argparse
+import errno
 import json
 import os
 import re
@@ -46,7 +47,8 @@ class Seen:
     def __init__(self):
         self.maps = {}      # name -> {key tuple: value}, the last one printed
         self.all_rows = []  # (name, key tuple, value) of every printing, for rates
-        self.text = ""
+        self.text = ""      # printed lines, and those whose fields are known one by one
+        self.parts = []
 
     def table(self, name, rows):
         self.maps[name] = dict(rows)
@@ -56,17 +58,43 @@ class Seen:
         return [(key, value) for rows in self.maps.values() for key, value in rows.items()]
 
     def lines(self):
-        return [line for line in self.text.splitlines() if line.strip()]
+        """The words of each printed line."""
+        return self.parts + [re.split(r"[\s,=:]+", line.strip()) for line in self.text.splitlines()]
+
+
+NS = {"us": 1000, "ms": 1000000}
+
+
+def shown_as(part, unit):
+    """Errors are numbers in JSON; expectations have their names."""
+    return errno.errorcode.get(part, str(part)) if unit == "errno" else str(part)
+
+
+def scaled(row, scale):
+    """A row's value with spans of time in nanoseconds: a number, a list of buckets, or count, average and total."""
+    if "buckets" in row:
+        # a bucket of microseconds up to 3 holds what is below 4000 ns
+        return [dict(bucket, **({"min": bucket["min"] * scale} if "min" in bucket else {}),
+                     **({"max": (bucket["max"] + 1) * scale - 1} if "max" in bucket else {})) for bucket in row["buckets"]]
+    if "average" in row:
+        return {"count": row["count"], "average": row["average"] * scale, "total": row["total"] * scale}
+    return row["value"] * scale if isinstance(row["value"], int) else row["value"]
 
 
 def from_kgent(seen, event):
     """One line of kgent --json: see docs/json.md."""
     kind = event.get("type")
     if kind == "printf":
-        seen.text += event.get("data", "")
+        if "fields" in event:
+            seen.parts.append([shown_as(value, "errno" if name == "error" else None) for name, value in event["fields"].items()])
+        else:
+            seen.text += event["text"]
     elif kind in ("map", "hist", "stats"):
-        seen.table(event["name"], [(tuple(str(part) for part in row.get("key") or []), row.get("value", row.get("buckets")))
-                                   for row in event["rows"]])
+        scale = NS.get(event.get("unit"), 1)
+        seen.table(event["name"], [(tuple(shown_as(part, unit) for part, unit in zip(row["key"], event["key_units"])),
+                                    scaled(row, scale)) for row in event["rows"]])
+    elif kind in ("lost", "truncated"):
+        raise Failure(f"{event} although there was so little")
 
 
 def from_bpftrace(seen, event):
@@ -173,7 +201,7 @@ def check(seen, want, truths):
             raise Failure(f"{n} rows, wanted at most {want['rows_at_most']}")
     elif "lines" in want:
         words = fill(want["lines"], truths)
-        n = sum(1 for line in seen.lines() if holds(re.split(r"[\s,=:]+", line.strip()), words))
+        n = sum(1 for line in seen.lines() if holds(line, words))
         compare(f"the number of lines with {words}", n, want, truths)
     else:
         raise Failure(f"not an expectation: {want}")
@@ -257,7 +285,7 @@ def run_kgent(case, verbose):
     seen = Seen()
     for event in objects(lines):
         from_kgent(seen, event)
-    if want_exit and (seen.maps or seen.text):
+    if want_exit and (seen.maps or seen.lines()):
         raise Failure("it was refused, and yet something ran")
     return seen, truths
 
