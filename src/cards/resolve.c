@@ -238,7 +238,8 @@ static int resolve_binaries(const struct kg_card_way *w, struct kg_profile *p, s
 		int rc = -KG_E_NOTFOUND;
 		if (glob(g_ptr_array_index(w->binaries, i), 0, NULL, &found) == 0)
 			for (size_t j = 0; rc < 0 && j < found.gl_pathc; j++)
-				rc = resolve_way(w, found.gl_pathv[j], p, ret, err);
+				if (g_file_test(found.gl_pathv[j], G_FILE_TEST_IS_REGULAR))
+					rc = resolve_way(w, found.gl_pathv[j], p, ret, err);
 		globfree(&found);
 		if (rc == 0) {
 			kg_error_clear(err);

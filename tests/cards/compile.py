@@ -233,8 +233,11 @@ def main():
     for card, whys in absent.items():
         if "-v" in sys.argv or card not in seen:
             print(f"not here: {card}:\n  " + "\n  ".join(whys))
-    print(f"{len(cards)} cards, {len(items)} sites compiled, {len(bad)} failed, "
-          f"{len([c for c in cards if c['name'] not in seen])} cards with nothing on this kernel")
+    unseen = [c["name"] for c in cards if c["name"] not in seen]
+    for card in unseen:
+        print(f"skip: {card}: nothing of it is on this kernel")
+    print(f"{len(cards)} cards, {len(items)} sites")
+    print(f"{len(items) - len(bad)} passed, {len(bad)} failed, {len(unseen)} skipped")
     return 1 if bad else 0
 
 

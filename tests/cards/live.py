@@ -335,7 +335,8 @@ def main():
         checks = check(seen, done, tmp, watched)
     for line in checks.failed:
         print("FAIL", line)
-    print(f"{len(watched)} cards watched, {checks.n} facts compared, {len(checks.failed)} wrong")
+    print(f"{len(watched)} cards watched")
+    print(f"{checks.n - len(checks.failed)} passed, {len(checks.failed)} failed, 0 skipped")
     return 1 if checks.failed else 0
 
 
