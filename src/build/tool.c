@@ -2,8 +2,8 @@
  * bpftrace as a program: find it, learn its version, call it.
  *
  * What differs between its versions in options and variables is kept in this file.
- * Names of the variables: bpftrace --help of 0.17 and the man page of 0.21 (BPFTRACE_STRLEN became BPFTRACE_MAX_STRLEN, BPFTRACE_MAP_KEYS_MAX
- * became BPFTRACE_MAX_MAP_KEYS in 0.20); both names are set, an unknown one is ignored.
+ * Names of the variables: bpftrace --help of 0.17. Newer versions call two of them BPFTRACE_MAX_STRLEN and BPFTRACE_MAX_MAP_KEYS (bpftrace's own
+ * tests of its config block); both names are set, since a version ignores the one that it does not know.
  */
 #include <kgent/child.h>
 

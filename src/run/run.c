@@ -489,6 +489,8 @@ static void judge(struct runner *r)
 		res->why = g_strdup_printf("bpftrace crashed: it %s", how);
 	} else {
 		res->end = KG_RUN_FAILED;
+		if (error && strstr(error, "only supports running as the root user"))
+			res->mend = g_strdup("sudo kgent ...");
 		res->why = error ? g_strdup_printf("bpftrace failed: %s", error) : g_strdup_printf("bpftrace %s and did not say why", how);
 	}
 }

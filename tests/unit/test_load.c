@@ -14,9 +14,11 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -360,6 +362,54 @@ static void test_without_root(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* In a mount namespace where it was taken away, tracefs comes back, bpftrace finds it, and the system outside sees nothing of it. */
+static int mount_and_load(void)
+{
+	struct kg_load_result res = {0};
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return 77;
+	umount2("/sys/kernel/tracing", MNT_DETACH);
+	umount2("/sys/kernel/debug", MNT_DETACH);
+	if (kg_tracefs_is_mounted())
+		return 77;
+	if (kg_load("tracepoint:syscalls:sys_enter_getpgid { @ = 1; }", NULL, &res, NULL) || res.outcome == KG_LOAD_ACCEPTED)
+		return 1;
+	kg_load_result_clear(&res);
+	if (kg_tracefs_private_mount(NULL) != 1 || !kg_tracefs_is_mounted() || kg_tracefs_private_mount(NULL) != 0)
+		return 2;
+	if (kg_load("tracepoint:syscalls:sys_enter_getpgid { @ = 1; }", NULL, &res, NULL) || res.outcome != KG_LOAD_ACCEPTED)
+		return 3;
+	kg_load_result_clear(&res);
+	return 0;
+}
+
+static void test_live_tracefs(void **state)
+{
+	g_autofree char *before = NULL, *after = NULL;
+	int status;
+	pid_t pid;
+
+	need_live();
+	if (!have_tracepoints()) {
+		print_message("skipped: no tracepoints of system calls\n");
+		skip();
+	}
+	assert_true(g_file_get_contents("/proc/self/mountinfo", &before, NULL, NULL));
+	pid = fork();
+	if (pid == 0)
+		_exit(mount_and_load());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		print_message("skipped: no mount namespace can be made here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(g_file_get_contents("/proc/self/mountinfo", &after, NULL, NULL));
+	assert_string_equal(before, after);
+}
+
 /* --- a bpftrace that does what it should not: this very program, called by another name --- */
 
 static void say(const char *text)
@@ -579,6 +629,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_live_nothing_executed),
 		cmocka_unit_test(test_live_command),
 		cmocka_unit_test(test_live_time),
+		cmocka_unit_test(test_live_tracefs),
 		cmocka_unit_test(test_without_root),
 		cmocka_unit_test(test_never_accepted),
 		cmocka_unit_test(test_fake_reasons),

@@ -542,6 +542,24 @@ static void test_live_exact(void **state)
 	g_string_free(s.text, TRUE);
 }
 
+static void test_live_without_root(void **state)
+{
+	int status;
+	pid_t pid;
+
+	need_live();
+	pid = fork();
+	if (pid == 0) {
+		struct kg_run_result res = {0};
+
+		if (setgid(65534) || setuid(65534) || kg_run("BEGIN { @ = 1; }", NULL, NULL, NULL, &res, NULL))
+			_exit(9);
+		_exit(res.end == KG_RUN_FAILED && res.why && res.mend && g_str_has_prefix(res.mend, "sudo ") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* 10 times a second for 2 seconds are 20, give or take the last. */
 static void test_live_time(void **state)
 {
@@ -626,6 +644,7 @@ int main(void)
 		cmocka_unit_test(test_run_status_and_errors),
 		cmocka_unit_test(test_run_lost),
 		cmocka_unit_test(test_live_exact),
+		cmocka_unit_test(test_live_without_root),
 		cmocka_unit_test(test_live_time),
 		cmocka_unit_test(test_live_guard),
 		cmocka_unit_test(test_live_command),
