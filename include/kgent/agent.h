@@ -7,6 +7,7 @@
 #pragma once
 
 #include <kgent/bpftrace.h>
+#include <kgent/bpftrace_tool.h>
 #include <kgent/intent.h>
 #include <kgent/safety.h>
 #include <kgent/synthesise.h>
@@ -19,7 +20,8 @@ enum kg_check_result {
 
 /** One check of a program. */
 struct kg_check {
-	const char *name; /**< static: "syntax", "attach points", "types", "policy", "build", "proof", "kernel verifier", "trial" */
+	const char *name; /**< static: "text", "syntax", "attach points", "types", "version", "policy", "build", "proof", "kernel verifier",
+			       "trial" */
 	enum kg_check_result result;
 	char *detail;     /**< one line: what was found, or why it was not checked; owned */
 	char *mend;       /**< what to do about it, or NULL; owned */
@@ -30,7 +32,7 @@ enum kg_verdict_word {
 	KG_VERDICT_PROVED,   /**< every obligation proved, and the kernel's verifier accepts it */
 	KG_VERDICT_CHECKED,  /**< none refuted, some unknown; accepted; a trial showed what was expected */
 	KG_VERDICT_LOADED,   /**< accepted by the kernel's verifier; what it shows was not proved */
-	KG_VERDICT_UNLOADED, /**< every static check passed, but no kernel verifier has seen it; not offered to run */
+	KG_VERDICT_UNLOADED, /**< no check failed, but no kernel verifier has seen it; not offered to run */
 	KG_VERDICT_REFUTED,  /**< a counterexample exists; not offered to run */
 	KG_VERDICT_REJECTED, /**< a check failed; not offered to run */
 };
@@ -43,13 +45,76 @@ struct kg_verdict {
 	gboolean is_policy; /**< rejected by policy alone */
 	struct kg_bt_program *program; /**< the tree, or NULL when it does not parse */
 	struct kg_effects *effects;    /**< or NULL */
+	struct kg_bpftrace_limits limits; /**< those that it was built and loaded with: run it with the same */
 };
 struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict);
+const char *kg_check_result_name(enum kg_check_result result); /**< "passed", "failed", "not checked" */
 
+/** All zero: static checks against no kernel. Pointers are borrowed for the call. */
 struct kg_check_opts {
-	struct kg_profile *profile;    /**< borrowed; may be NULL */
+	struct kg_profile *profile;    /**< may be NULL: then what depends on the kernel is not checked */
+	const struct kg_bpftrace *tool;/**< NULL: kg_bpftrace_find() */
+	const struct kg_bpftrace_limits *limits; /**< NULL: bpftrace's defaults; those that it will run with */
 	const char *const *allowed;    /**< NULL-terminated words: "system", "signal", ... or NULL */
-	gboolean no_load;              /**< static checks only */
+	int pid;                       /**< as it will be run: bpftrace -p; 0: none */
+	const char *command;           /**< as it will be run: bpftrace -c; NULL: none. Not executed by any check */
+	gboolean no_load;              /**< static checks and the build only */
 };
-/** All checks on a program text, cheapest first; a failed one ends the list, and those not reached are "not checked". */
+/**
+ * Make all checks on a program text, cheapest first: text, syntax, attach points, types, version, policy, build, proof,
+ * kernel verifier, trial. Those that only read the text are all made, so that all findings come at once; behind a failed one nothing is
+ * built or loaded, and what was not reached is "not checked", with the reason. Nothing of the program runs.
+ *
+ * @param text need not end with a NUL
+ * @param ret  the verdict, also a bad one; the caller's
+ * @return 0, also for a program that is rejected; -KG_E_INVAL: arguments; the errors of the environment are in the checks
+ */
 int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret, struct kg_error *err);
+
+/** The check of that name, borrowed, or NULL. */
+const struct kg_check *kg_verdict_find(const struct kg_verdict *verdict, const char *name);
+/** The first check that failed, borrowed, or NULL. */
+const struct kg_check *kg_verdict_failed(const struct kg_verdict *verdict);
+/** The checks as a table for people: a line each, "passed  syntax  ...", what to do below where there is something. */
+void kg_verdict_table(const struct kg_verdict *verdict, gboolean color, GString *out);
+
+/** Everything that is known at the end of a request, for the final object of --json (docs/json.md). NULL members are left out or null. */
+struct kg_report {
+	const char *prompt;
+	const char *file;          /**< of kgent check */
+	const char *engine;        /**< "builtin" */
+	const char *language;      /**< "bpftrace" */
+	const char *program;
+	const char *intent_json;   /**< what kg_intent_json() gave */
+	const struct kg_verdict *verdict;
+	const GPtrArray *notes;    /**< char * */
+	const struct kg_refusal *refusal;
+	const struct kg_error *error;
+	const struct kg_run_result *run; /**< when it ran */
+	int exit;                  /**< the exit code that kgent ends with */
+};
+/** One JSON object on one line, with a final newline. */
+void kg_report_json(const struct kg_report *report, GString *out);
+
+/** One attach point of an explained program, as the profile knows it. */
+struct kg_explained_point {
+	char *raw;               /**< as written */
+	enum kg_probe_kind kind;
+	guint n;                 /**< how many attach points of the profile it stands for; 0 unknown */
+	enum kg_answer usable;
+	char *why;               /**< why it can't be used, or why that is unknown; or NULL */
+	const GPtrArray *fields; /**< struct kg_field *: its arguments with their types; borrowed from the profile; NULL: unknown */
+};
+/** What a program does, without any check by tools. */
+struct kg_explanation {
+	char *text;        /**< in plain words; lines; NULL when it does not parse */
+	GPtrArray *points; /**< struct kg_explained_point * */
+	GPtrArray *diags;  /**< struct kg_diag * */
+	gboolean parses;
+};
+/** [profile] may be NULL: then types are not known; it must outlive the explanation. [tool] may be NULL. */
+int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, const struct kg_bpftrace *tool, struct kg_explanation **ret,
+		       struct kg_error *err);
+struct kg_explanation *kg_explanation_free(struct kg_explanation *explanation);
+/** One JSON object on one line: type "explanation", file, text, points, findings, exit. */
+void kg_explanation_json(const struct kg_explanation *explanation, const char *file, int exit, GString *out);

@@ -45,6 +45,7 @@ static const char *const of_attach[] = {"attach", NULL};
 static const char *const of_types[] = {"types", "maps", "variables", "bytes", NULL};
 static const char *const of_version[] = {"version", NULL};
 static const char *const of_syntax[] = {"syntax", NULL};
+static const char *const of_policy[] = {"policy", NULL};
 
 struct tally {
 	guint errors, warnings;
@@ -210,9 +211,30 @@ static void check_version(struct checking *c, struct kg_check *check)
 	}
 }
 
+/* What can't be seen through must not pass: where the effects can't be read off, this check fails. */
 static void check_policy(struct checking *c, struct kg_check *check)
 {
-	says(check, KG_CHECK_NOT_CHECKED, "policy does not exist yet");
+	_cleanup_error_ struct kg_error err = {0};
+	struct kg_verdict *verdict = c->verdict;
+
+	if (kg_effects_read(verdict->program, c->opts->profile, NULL, &verdict->effects, &err)) {
+		says(check, KG_CHECK_FAILED, "what it does could not be read off: %s", err.msg);
+		check->mend = g_strdup(err.hint);
+		return;
+	}
+	verdict->is_policy = kg_policy_check(verdict->effects, c->opts->allowed, verdict->diags) != 0;
+	struct tally tally = count_findings(verdict->diags, of_policy);
+	if (fails_by(check, &tally))
+		return;
+	if (verdict->is_policy)
+		says(check, KG_CHECK_FAILED, "refused");
+	else if (verdict->effects->changes_system)
+		says(check, KG_CHECK_PASSED, "it changes the system, which was allowed by name%s", warned(&tally));
+	else
+		says(check, KG_CHECK_PASSED, "it only observes%s", warned(&tally));
+	/* bpftrace has a limit of its own, which is raised only as far as what was allowed here. */
+	if (verdict->effects->n_places > KG_SAFETY_MAX_PROBES)
+		verdict->limits.max_probes = MAX(verdict->limits.max_probes, (int)verdict->effects->n_places + 16);
 }
 
 /* ---------------------------------------------------------------- the checks by tools */
@@ -256,12 +278,12 @@ static void error_not_checked(struct kg_check *check, struct kg_error *err)
 /* What changes the system was allowed by now, or policy would have failed. */
 static gboolean is_unsafe(const struct checking *c)
 {
-	return FALSE;
+	return c->verdict->effects && c->verdict->effects->changes_system;
 }
 
 static void check_build(struct checking *c, struct kg_check *check)
 {
-	struct kg_build_opts opts = {.tool = c->tool, .limits = c->opts->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid};
+	struct kg_build_opts opts = {.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid};
 	struct kg_build_result res = {0};
 	_cleanup_error_ struct kg_error err = {0};
 
@@ -301,7 +323,7 @@ static void load_refused(struct kg_check *check, const struct kg_load_result *re
 
 static void check_load(struct checking *c, struct kg_check *check)
 {
-	struct kg_load_opts opts = {.tool = c->tool, .limits = c->opts->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid,
+	struct kg_load_opts opts = {.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid,
 				    .command = c->opts->command};
 	struct kg_load_result res = {0};
 	_cleanup_error_ struct kg_error err = {0};
@@ -391,7 +413,7 @@ static void conclude(struct kg_verdict *verdict)
 
 	for (guint i = 0; i < verdict->checks->len; i++)
 		failed += ((struct kg_check *)verdict->checks->pdata[i])->result == KG_CHECK_FAILED;
-	verdict->is_policy = failed == 1 && !strcmp(kg_verdict_failed(verdict)->name, "policy");
+	verdict->is_policy = verdict->is_policy && failed == 1; /* alone */
 	if (failed)
 		verdict->word = KG_VERDICT_REJECTED;
 	else if (kg_verdict_find(verdict, "kernel verifier")->result == KG_CHECK_PASSED)
@@ -434,6 +456,8 @@ int kg_check_program(const char *text, gsize len, const struct kg_check_opts *op
 	c.verdict = g_new0(struct kg_verdict, 1);
 	c.verdict->checks = g_ptr_array_new_with_free_func(free_check);
 	c.verdict->diags = kg_diags_new();
+	if (c.opts->limits)
+		c.verdict->limits = *c.opts->limits;
 	make_checks(&c);
 	conclude(c.verdict);
 

@@ -79,6 +79,22 @@ static void explain_points(const struct kg_bt_program *program, struct kg_profil
 	}
 }
 
+/* Where the effects can't be read off there is less to say, and why is a finding. */
+static void explain_words(const struct kg_bt_program *program, struct kg_profile *profile, struct kg_explanation *explanation)
+{
+	_cleanup_error_ struct kg_error err = {0};
+	struct kg_effects *effects = NULL;
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (kg_effects_read(program, profile, NULL, &effects, &err)) {
+		kg_diag_add(explanation->diags, KG_WARNING, "policy", (struct kg_loc){0}, "%s", err.msg);
+		return;
+	}
+	kg_bt_explain(program, profile, effects, text);
+	explanation->text = g_string_free(g_steal_pointer(&text), FALSE);
+	kg_effects_free(effects);
+}
+
 int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, const struct kg_bpftrace *tool, struct kg_explanation **ret,
 		       struct kg_error *err)
 {
@@ -96,6 +112,7 @@ int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, 
 	explanation->parses = kg_bt_parse(text, len, explanation->diags, &program) == 0;
 	if (explanation->parses) {
 		kg_bt_check(program, profile, tool ? &version : NULL, explanation->diags);
+		explain_words(program, profile, explanation);
 		explain_points(program, profile, explanation->points);
 	}
 	kg_bt_free(program);

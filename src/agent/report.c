@@ -40,7 +40,7 @@ static json_t *checks(const struct kg_verdict *verdict)
 
 	for (guint i = 0; verdict && i < verdict->checks->len; i++) {
 		const struct kg_check *check = verdict->checks->pdata[i];
-		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "check", check->name, "result",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "name", check->name, "result",
 						      kg_check_result_name(check->result), "detail", kg_json_text(check->detail), "mend",
 						      kg_json_text(check->mend)));
 	}

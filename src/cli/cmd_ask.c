@@ -21,8 +21,6 @@
 #include <unistd.h>
 
 #define GO_ON (-1)
-#define kg_changes_system(v) FALSE
-#define kg_show_effects(v, p, o) (void)0
 
 /* A request on its way. Each step fills its part. */
 struct asking {
@@ -146,6 +144,8 @@ static int synthesise(struct asking *a)
 		take_notes(a, a->candidate->notes);
 		return GO_ON;
 	}
+	if (a->args.pid || a->args.command)
+		kg_error_hint(&a->err, "%s is a condition on the process, as if the sentence had said it", a->args.pid ? "--pid" : "--command");
 	kg_cli_error(a->cli, &a->err);
 	/* That this kernel has no attach point for it is a fact of the environment; anything else kgent can't do. */
 	return a->err.code == KG_E_UNSUPPORTED ? KG_EXIT_ENVIRONMENT : kg_cli_exit(&a->err);
@@ -161,7 +161,27 @@ static int check(struct asking *a)
 	if (!kg_bpftrace_find(&a->tool, &no_tool))
 		opts.tool = &a->tool;
 	int code = kg_check_program(a->candidate->program, strlen(a->candidate->program), &opts, &a->verdict, &a->err);
-	return code ? end_by_error(a) : GO_ON;
+	if (code)
+		return end_by_error(a);
+	kg_show_exact_mends(a->cli, a->verdict);
+	return GO_ON;
+}
+
+static gboolean changes_system(const struct kg_verdict *verdict)
+{
+	return !verdict->effects || verdict->effects->changes_system;
+}
+
+/* In plain words what it will do; what it costs are findings of policy. */
+static void explain_program(struct asking *a, GString *out)
+{
+	g_autoptr(GString) words = g_string_new(NULL);
+
+	if (!a->verdict->effects)
+		return;
+	kg_bt_explain(a->verdict->program, a->profile, a->verdict->effects, words);
+	kg_text_escape_lines(words->str, words->len, out);
+	g_string_append_c(out, '\n');
 }
 
 /* The program, what it will do, what is wrong with it, the verdict. With --dry-run the text is the answer, on standard output. */
@@ -177,7 +197,7 @@ static int show(struct asking *a)
 	kg_show_findings(a->verdict->diags, "program", text, cli->color_err, rest);
 	if (!cli->quiet || a->verdict->word >= KG_VERDICT_UNLOADED) {
 		g_string_append_c(rest, '\n');
-		kg_show_effects(a->verdict, a->profile, rest);
+		explain_program(a, rest);
 		kg_verdict_table(a->verdict, cli->color_err, rest);
 	}
 	for (guint i = 0; i < a->notes->len && !cli->quiet; i++) {
@@ -245,7 +265,7 @@ static gboolean ask_yes(FILE *tty)
 /* The question is asked where a person reads it, and answered on the terminal (standard input may hold the sentence). */
 static int ask_to_run(struct asking *a)
 {
-	gboolean is_changing = kg_changes_system(a->verdict);
+	gboolean is_changing = changes_system(a->verdict);
 
 	if (a->args.yes && !is_changing)
 		return GO_ON;
@@ -268,8 +288,9 @@ static int ask_to_run(struct asking *a)
 static int run(struct asking *a)
 {
 	struct kg_watch watch = {.cli = a->cli, .candidate = a->candidate, .intent = a->intent, .tool = &a->tool,
+				 .limits = &a->verdict->limits,
 				 .for_ns = a->candidate->for_ns, .pid = a->args.pid, .command = a->command.pid ? &a->command : NULL,
-				 .allow_unsafe = kg_changes_system(a->verdict), .notes = a->notes};
+				 .allow_unsafe = changes_system(a->verdict), .notes = a->notes};
 	int code = kg_watch_run(&watch, &a->run, &a->err);
 
 	a->has_run = a->run.diags != NULL;
@@ -299,7 +320,7 @@ static void report(struct asking *a, int code)
 	g_autoptr(GString) intent = g_string_new(NULL);
 	g_autoptr(GString) out = g_string_new(NULL);
 	struct kg_report report = {.prompt = a->args.prompt, .engine = a->candidate ? a->candidate->engine : "builtin",
-				   .language = a->candidate ? a->candidate->language : "bpftrace",
+				   .language = a->candidate ? a->candidate->language : NULL,
 				   .program = a->candidate ? a->candidate->program : NULL, .verdict = a->verdict, .notes = a->notes,
 				   .refusal = a->refusal, .error = &a->err, .run = a->has_run ? &a->run : NULL, .exit = code};
 

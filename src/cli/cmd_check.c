@@ -83,6 +83,7 @@ static int check_text(const struct kg_cli *cli, const struct check_args *args, c
 	if (!code) {
 		gboolean is_static = args->no_load || (profile && !kg_profile_is_running(profile));
 		g_autofree char *sudo = args->no_load ? NULL : kg_show_missing_privilege(cli, verdict);
+		kg_show_exact_mends(cli, verdict);
 		code = kg_show_exit(verdict, is_static);
 		show(cli, args, text, verdict, code);
 		if (sudo && !cli->json)

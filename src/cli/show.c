@@ -49,6 +49,17 @@ char *kg_show_missing_privilege(const struct kg_cli *cli, const struct kg_verdic
 	return geteuid() == 0 ? g_steal_pointer(&mend) : kg_cli_sudo(cli);
 }
 
+void kg_show_exact_mends(const struct kg_cli *cli, const struct kg_verdict *verdict)
+{
+	for (guint i = 0; i < verdict->checks->len; i++) {
+		struct kg_check *check = verdict->checks->pdata[i];
+		if (g_strcmp0(check->mend, "sudo kgent ..."))
+			continue;
+		g_free(check->mend);
+		check->mend = kg_cli_sudo(cli);
+	}
+}
+
 int kg_show_exit(const struct kg_verdict *verdict, gboolean is_static)
 {
 	if (verdict->is_policy)

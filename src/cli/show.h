@@ -13,5 +13,7 @@ void kg_show_program(const char *text, gsize len, gboolean color, GString *out);
 void kg_show_findings(const GPtrArray *diags, const char *file, const char *text, gboolean color, GString *out);
 /* Why nothing was loaded, when that is for want of a privilege: the line that mends it, owned; else NULL. */
 char *kg_show_missing_privilege(const struct kg_cli *cli, const struct kg_verdict *verdict);
+/* The library writes "sudo kgent ..." where a privilege is missing; put this very command line in its place. */
+void kg_show_exact_mends(const struct kg_cli *cli, const struct kg_verdict *verdict);
 /* The exit code that a verdict means. [is_static]: nothing was to be loaded. */
 int kg_show_exit(const struct kg_verdict *verdict, gboolean is_static);
