@@ -45,6 +45,32 @@ static gboolean event_follows(struct reading *r, guint i)
 	return FALSE;
 }
 
+/* "disk write": a value of one of the event's fields, in its name. */
+static gboolean read_value_inside(struct reading *r, const struct mention *m, guint i)
+{
+	const struct token *t = kg_tok(r, i);
+
+	for (guint f = 0; m->to - m->from > 1 && f < m->card->fields->len; f++) {
+		const struct kg_card_field *field = m->card->fields->pdata[f];
+
+		for (guint v = 0; v < field->values->len; v++) {
+			const struct kg_value_name *value = field->values->pdata[v];
+			g_autofree char *low = g_ascii_strdown(value->name, -1), *plural = g_strconcat(low, "s", NULL);
+			gboolean is_it = !strcmp(low, t->text) || !strcmp(plural, t->text);
+
+			for (guint n = 0; n < value->says->len; n++)
+				is_it = is_it || !strcmp(value->says->pdata[n], t->text);
+			if (!is_it)
+				continue;
+			kg_add_filter(r, field->name, KG_OP_EQ, value->value, value->name);
+			g_autofree char *text = g_strdup_printf("%s == %s", field->name, value->name);
+			kg_take(r, i, i + 1, "filter", text);
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
 /* An event's name can hold what is measured: "bytes read", "file opened", "run queue latency". */
 static void read_inside(struct reading *r, const struct mention *m)
 {
@@ -60,6 +86,8 @@ static void read_inside(struct reading *r, const struct mention *m)
 			struct loose loose = {.field = g_steal_pointer(&field), .from = i, .to = to, .is_weak = TRUE};
 			g_array_append_val(r->loose, loose);
 			i = to - 1;
+		} else if (read_value_inside(r, m, i)) {
+			continue;
 		} else if (kg_at(r, i, CAT_DURATION, &to) && m->to - m->from > 1 && to <= m->to && !r->intent->value && !kg_word_is(r, i, "take")) {
 			r->intent->value = g_strdup(KG_DURATION);
 			r->is_time_said = kg_word_is(r, to - 1, "time");
@@ -77,6 +105,13 @@ guint kg_read_event(struct reading *r, guint i)
 			continue;
 		kg_take(r, m->from, m->to, "event", m->card->title);
 		read_inside(r, m);
+		/* "binds to a port below 1024": the name ends in a field */
+		const struct loose *last = r->loose->len ? &g_array_index(r->loose, struct loose, r->loose->len - 1) : NULL;
+		if (last && last->is_weak && last->to == m->to && (to = kg_read_field_compare(r, last->field, m->to))) {
+			r->n_events_said++;
+			r->event_end = to;
+			return to;
+		}
 		r->n_events_said++;
 		r->event_end = m->to;
 		while (kg_at(r, r->event_end, CAT_NOUN, &to) && !is_mention(r, r->event_end, &to)) {
@@ -321,9 +356,15 @@ static guint read_by(struct reading *r, const struct entry *by, guint i, guint t
 	return 0;
 }
 
-static guint read_each(struct reading *r, guint i, guint to)
+static guint read_each(struct reading *r, const struct entry *e, guint i, guint to)
 {
 	guint j = kg_skip_fillers(r, to);
+
+	if (!g_strcmp0(e->value, "anywhere")) {
+		r->wants_each = TRUE;
+		kg_take(r, i, to, "measure", "each event");
+		return to;
+	}
 
 	if (!event_follows(r, j))
 		return 0;
@@ -420,6 +461,12 @@ static guint read_top(struct reading *r, guint i, guint to)
 	double n = 10;
 	const char *unit = "";
 	guint end = to, unused;
+	gboolean is_top = kg_word_is(r, to - 1, "top") || kg_word_is(r, to - 1, "topmost");
+
+	/* "the first 12" of a list; "the first open" is something else */
+	if (!is_top && (!kg_number_at(r, to, &end, &n, &unit) || event_follows(r, end) || kg_at(r, end, CAT_TIME, &unused) || kg_word_is(r, to, "a")))
+		return 0;
+	end = to;
 
 	if (kg_number_at(r, to, &end, &n, &unit) && (*unit || n < 1 || n > 10000 || n != (double)(guint)n))
 		return 0;
@@ -568,6 +615,10 @@ static guint read_measure(struct reading *r, const struct entry *e, guint i, gui
 		/* "average and maximum": two answers to one question */
 		if ((m == KG_MEASURE_COUNT && !strcmp(e->phrase, "counts")) || (m == KG_MEASURE_SUM && r->intent->measure == KG_MEASURE_COUNT && !r->intent->value && e->hint)) {
 			;
+		} else if (r->is_sum_weak && r->intent->measure == KG_MEASURE_SUM) {
+			r->is_sum_weak = FALSE;
+		} else if (e->hint && m == KG_MEASURE_SUM && r->intent->value == NULL) {
+			m = r->intent->measure; /* "histogram of the time spent in" */
 		} else if (m == KG_MEASURE_HIST && r->intent->measure == KG_MEASURE_LHIST) {
 			m = KG_MEASURE_LHIST;
 		} else if (m == KG_MEASURE_LHIST && r->intent->measure == KG_MEASURE_HIST) {
@@ -585,6 +636,8 @@ static guint read_measure(struct reading *r, const struct entry *e, guint i, gui
 		if (!r->intent->value)
 			r->intent->value = g_strdup(KG_DURATION);
 	}
+	if (r->intent->measure == KG_MEASURE_NONE && m == KG_MEASURE_SUM && e->hint)
+		r->is_sum_weak = TRUE;
 	r->intent->measure = m;
 	kg_take(r, i, to, "measure", e->value);
 	return to;
@@ -663,6 +716,17 @@ static guint read_loose(struct reading *r, guint i)
 		}
 	}
 	loose.field = kg_field_at(r, i, &to);
+	/* "user by user" */
+	if (loose.field && kg_word_is(r, to, "by")) {
+		guint again;
+		g_autofree char *same = kg_field_at(r, to + 1, &again);
+		if (same && !strcmp(same, loose.field)) {
+			add_name(r->intent->by, same);
+			kg_take(r, i, again, "by", same);
+			g_free(loose.field);
+			return again;
+		}
+	}
 	if (!loose.field) {
 		g_autofree char *a = NULL, *b = NULL;
 		if (!(to = shared_head(r, i, &a, &b)))
@@ -684,7 +748,7 @@ static guint read_loose(struct reading *r, guint i)
 static int priority(enum category cat)
 {
 	static const enum category order[] = {
-		CAT_EVENT, CAT_EVENT_DONE, CAT_STATE, CAT_UNTIL, CAT_RATE, CAT_RATE_MINUTE, CAT_EVERY, CAT_DURING, CAT_CMP, CAT_ERRNO, CAT_FAILED,
+		CAT_EVENT, CAT_EVENT_DONE, CAT_STATE, CAT_UNTIL, CAT_TAKING, CAT_RATE, CAT_RATE_MINUTE, CAT_EVERY, CAT_DURING, CAT_CMP, CAT_ERRNO, CAT_FAILED,
 		CAT_SUCCEEDED, CAT_FAMILY, CAT_NAMED, CAT_BELOW, CAT_NOT, CAT_ONLY, CAT_TOP, CAT_EACH, CAT_BUCKETS, CAT_FROM_TO, CAT_WITH,
 		CAT_BY, CAT_WHO, CAT_WHICH, CAT_MEASURE, CAT_SUPERLATIVE, CAT_VALUE, CAT_CARD_FIELD, CAT_FIELD, CAT_DURATION, CAT_SLOW, CAT_HOSTORDER, CAT_ATTEMPT,
 		CAT_NOUN, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_ROOT, CAT_COMPARE, CAT_VERSUS, CAT_PREP, CAT_AND, CAT_OR, CAT_RELATIVE, CAT_FILLER,
@@ -694,6 +758,19 @@ static int priority(enum category cat)
 		if (order[i] == cat)
 			return (int)i;
 	return 1000;
+}
+
+/* A key behind a slash, where no list of keys goes on: "opens/process". */
+static guint read_per(struct reading *r, guint i, guint to)
+{
+	g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
+
+	if (r->n_events_said == 0 || r->loose->len > 0 || !fields_at(r, to, FALSE, fields) || fields->len != 1 || is_amount(r, fields->pdata[0]))
+		return 0;
+	guint end = read_list(r, i, to, "by", r->intent->by);
+	if (end)
+		r->last_by = end;
+	return end;
 }
 
 static guint dispatch(struct reading *r, const struct entry *e, guint i, guint to)
@@ -715,6 +792,7 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 	case CAT_FAMILY:
 	case CAT_VALUE:
 	case CAT_NAMED:
+	case CAT_TAKING:
 	case CAT_BELOW:
 	case CAT_NOT:
 		return kg_read_filter(r, i);
@@ -728,7 +806,7 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 		}
 		return 0;
 	case CAT_EACH:
-		return read_each(r, i, to);
+		return read_each(r, e, i, to);
 	case CAT_TOP:
 		return read_top(r, i, to);
 	case CAT_BUCKETS:
@@ -802,7 +880,10 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 		return 0;
 	case CAT_AND:
 		/* "each deletion: time, process, path" */
-		if (kg_word_is(r, i, ":") && (j = read_with(r, i, to)))
+		if ((kg_word_is(r, i, ":") || kg_word_is(r, i, "-")) && (r->is_print_said || r->wants_each) && (j = read_with(r, i, to)))
+			return j;
+		/* "calls/process" */
+		if (kg_word_is(r, i, "/") && i && (j = read_per(r, i, to)))
 			return j;
 		kg_take(r, i, to, NULL, NULL);
 		return to;

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <pwd.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 
@@ -234,6 +235,10 @@ static guint read_value(struct reading *r, const char *field, enum kg_op op, gui
 		kg_add_filter(r, field, op, number, NULL);
 		return to;
 	}
+	if (is_equality && unit == KG_UNIT_SYSCALL && !t->is_number && (n = seccomp_syscall_resolve_name(t->text)) >= 0) {
+		kg_add_filter(r, field, op, n, t->text);
+		return i + 1;
+	}
 	if (quantity_for(r, field, i, &number, &to)) {
 		if (unit == KG_UNIT_PORT && (number < 0 || number > 65535)) {
 			kg_why(r, "%" G_GINT64_FORMAT " is not a port", number);
@@ -324,6 +329,35 @@ static guint read_compare(struct reading *r, const char *field, gboolean is_not,
 	}
 	took(r, from, to);
 	return to;
+}
+
+/* "taking 100 ms or longer", "of 4 KiB and more" */
+static guint read_or_more(struct reading *r, guint from, guint i)
+{
+	const struct entry *taking = kg_at(r, i, CAT_TAKING, &i);
+	guint to, end;
+	gint64 q;
+	gboolean is_time = kg_time_at(r, i, &to, &q);
+
+	if (!is_time && !kg_size_at(r, i, &to, &q))
+		return 0;
+	const struct entry *more = kg_at(r, to, CAT_AND_MORE, &end), *less = more ? NULL : kg_at(r, to, CAT_AND_LESS, &end);
+	if ((!more && !less) || (taking && !is_time && strcmp(taking->phrase, "of")))
+		return 0;
+	g_autofree char *size = NULL;
+	for (guint k = 0; !is_time && !size && k < r->mentions->len; k++) {
+		const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
+		for (guint f = 0; f < card->fields->len; f++) {
+			const struct kg_card_field *x = card->fields->pdata[f];
+			if (x->is_measure && x->unit == KG_UNIT_BYTES)
+				size = g_strdup(x->name);
+		}
+	}
+	if (!is_time && !size)
+		return 0;
+	kg_add_filter(r, is_time ? KG_DURATION : size, more ? KG_OP_GE : KG_OP_LE, q, NULL);
+	took(r, from, end);
+	return end;
 }
 
 /* "between 4 KiB and 64 KiB" */
@@ -521,6 +555,26 @@ static guint read_named_value(struct reading *r, guint i, guint from, gboolean i
 		took(r, from, to);
 		return to;
 	}
+	/* "except futex": a system call's name where all of them are watched; only behind "not", or it would be an event of its own */
+	for (guint m = 0; is_not && !t->is_quoted && m < r->mentions->len; m++) {
+		const struct kg_card *card = g_array_index(r->mentions, struct mention, m).card;
+		int nr = seccomp_syscall_resolve_name(t->text);
+		guint to = i + 1;
+		for (guint f = 0; nr >= 0 && f < card->fields->len; f++) {
+			const struct kg_card_field *field = card->fields->pdata[f];
+			if (field->unit != KG_UNIT_SYSCALL)
+				continue;
+			kg_add_filter(r, field->name, KG_OP_NE, nr, t->text);
+			took(r, from, to);
+			while ((kg_word_is(r, to, "and") || kg_word_is(r, to, ",") || kg_word_is(r, to, "or")) && kg_tok(r, to + 1) &&
+			       (nr = seccomp_syscall_resolve_name(kg_tok(r, to + 1)->text)) >= 0) {
+				kg_add_filter(r, field->name, KG_OP_NE, nr, kg_tok(r, to + 1)->text);
+				took(r, to, to + 2);
+				to += 2;
+			}
+			return to;
+		}
+	}
 	for (guint m = 0; n && m < r->mentions->len; m++) {
 		const struct kg_card *card = g_array_index(r->mentions, struct mention, m).card;
 		for (guint f = 0; f < card->fields->len; f++) {
@@ -536,10 +590,36 @@ static guint read_named_value(struct reading *r, guint i, guint from, gboolean i
 	return 0;
 }
 
+guint kg_read_field_compare(struct reading *r, const char *field, guint i)
+{
+	return read_compare(r, field, FALSE, i, i);
+}
+
+/* "on eth0", "via lo": the name of a network device. */
+static guint read_device(struct reading *r, guint i, guint from, gboolean is_not)
+{
+	const struct token *t = kg_tok(r, i);
+	guint to;
+
+	if (!t || t->is_mark || t->is_number || t->is_quoted || kg_reading_unit(r, "device") != KG_UNIT_STRING)
+		return 0;
+	g_autofree char *word = raw_word(r, i, &to);
+	gboolean has_digit = FALSE;
+	for (const char *p = word; *p; p++)
+		has_digit = has_digit || g_ascii_isdigit(*p);
+	if (strcmp(word, "lo") && (!has_digit || !g_ascii_isalpha(*word) || kg_lexicon_knows(r->lex, t)))
+		return 0;
+	kg_add_text_filter(r, "device", is_not ? KG_OP_NE : KG_OP_EQ, word, FALSE);
+	took(r, from, to);
+	return to;
+}
+
 /* [only] [not] [preposition] condition */
 guint kg_read_filter(struct reading *r, guint from)
 {
 	guint i = from, j, to;
+	if ((to = read_or_more(r, from, from)))
+		return to;
 	gboolean is_not = FALSE, is_to = FALSE, is_from = FALSE, is_by = FALSE, is_below = FALSE, is_said = FALSE;
 	const struct entry *e;
 
@@ -587,6 +667,8 @@ guint kg_read_filter(struct reading *r, guint from)
 	    (to = read_field_value(r, from, i, is_not, is_to)) || (to = read_compare(r, NULL, is_not, from, i)) ||
 	    (to = read_between(r, NULL, from, i)) || (to = read_address(r, i, from, is_from, is_not)) ||
 	    (to = read_path(r, i, from, is_below, is_not)) || (to = read_named_value(r, i, from, is_not)))
+		return to;
+	if ((to = read_device(r, i, from, is_not)))
 		return to;
 	if (is_to)
 		return 0; /* "signals to nginx": whom it goes to is no condition on who did it */

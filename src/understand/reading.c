@@ -185,6 +185,7 @@ char *kg_field_at(struct reading *r, guint i, guint *ret_to)
 	guint named_to;
 	g_autofree char *named = named_field_at(r, i, &named_to);
 	const char *best = NULL;
+	gboolean best_is_card = FALSE;
 	guint best_to = i;
 
 	for (guint k = 0; k < found->len; k++) {
@@ -194,7 +195,8 @@ char *kg_field_at(struct reading *r, guint i, guint *ret_to)
 				    : e->cat == CAT_FIELD				  ? general_field(r, e->value)
 											  : NULL;
 		/* of equally long phrases a card's own comes first */
-		if (field && (to > best_to || (to == best_to && e->cat == CAT_CARD_FIELD && best && kg_standard_field(best) && !kg_reading_field(r, best)))) {
+		if (field && (to > best_to || (to == best_to && e->cat == CAT_CARD_FIELD && !best_is_card))) {
+			best_is_card = e->cat == CAT_CARD_FIELD;
 			best = field;
 			best_to = to;
 		}
@@ -274,6 +276,11 @@ gboolean kg_time_at(struct reading *r, guint i, guint *ret_to, gint64 *ret_ns)
 
 	if (half) {
 		*ret_ns = g_ascii_strtoll(half->value, NULL, 10);
+		return TRUE;
+	}
+	const struct entry *unit = kg_word_is(r, i, "half") ? kg_at(r, i + 1, CAT_TIME, ret_to) : NULL;
+	if (unit) {
+		*ret_ns = g_ascii_strtoll(unit->value, NULL, 10) / 2;
 		return TRUE;
 	}
 	if (kg_word_is(r, i, "half") && (kg_word_is(r, i + 1, "a") || kg_word_is(r, i + 1, "an"))) {

@@ -231,7 +231,7 @@ static gboolean settle_measure(struct reading *r)
 		in->measure = KG_MEASURE_SUM;
 	else if (in->is_rate)
 		in->measure = KG_MEASURE_COUNT;
-	else if (r->is_print_said && (r->is_print_strong || r->is_show_said || r->wants_each) && !r->is_which && !in->top)
+	else if (r->is_print_said && (r->is_print_strong || r->is_show_said || r->wants_each) && (!r->is_which || (r->is_who && r->is_print_strong)) && !in->top)
 		in->measure = KG_MEASURE_PRINT;
 	else if (in->by->len || in->top || in->every_ns || r->has_superlative || (has_stack(r) && !r->is_print_said))
 		in->measure = KG_MEASURE_COUNT;
@@ -420,8 +420,6 @@ static gboolean check_measure(struct reading *r)
 		if (!check_field(r, "comm"))
 			return FALSE;
 	}
-	if (r->is_which && in->measure == KG_MEASURE_PRINT && in->by->len)
-		return FALSE;
 	return TRUE;
 }
 

@@ -116,6 +116,10 @@ guint kg_read_time(struct reading *r, guint i)
 		r->intent->is_rate = TRUE;
 		return to;
 	}
+	/* "in 5-second intervals" */
+	gint64 step;
+	if (kg_word_is(r, i, "in") && kg_time_at(r, i + 1, &to, &step) && (kg_word_is(r, to, "interval") || kg_word_is(r, to, "intervals") || kg_word_is(r, to, "steps")))
+		return set_every(r, i, to + 1, step);
 	/* "in milliseconds" */
 	if (kg_word_is(r, i, "in") && (e = kg_at(r, i + 1, CAT_TIME, &to))) {
 		gint64 ns = g_ascii_strtoll(e->value, NULL, 10);

@@ -141,6 +141,12 @@ static void add_word(GPtrArray *tokens, const char *text, guint from, guint len)
 		add_word(tokens, text, from + (guint)k + 1, len - (guint)k - 1);
 		return;
 	}
+	/* "top20" */
+	if (len > 3 && !g_ascii_strncasecmp(s, "top", 3) && g_ascii_isdigit(s[3])) {
+		add_word(tokens, text, from, 3);
+		add_word(tokens, text, from + 3, len - 3);
+		return;
+	}
 	struct token *t = token_new(tokens, text, from, len);
 	gsize n = strlen(t->text);
 
@@ -176,7 +182,10 @@ static gsize quoted(const char *s)
 
 static guint mark_len(const char *s)
 {
-	static const char *const two[] = {">=", "<=", "==", "!="};
+	static const char *const two[] = {">=", "<=", "==", "!=", "->"};
+
+	if (*s == '-' && (g_ascii_isspace(s[1]) || !s[1]))
+		return 1;
 
 	for (gsize i = 0; i < G_N_ELEMENTS(two); i++)
 		if (g_str_has_prefix(s, two[i]))

@@ -457,7 +457,7 @@ static gboolean is_story(struct search *s, guint from, guint end)
 	static const char *const asks[] = {"please", "want", "need", "show", "print", "count", "list", "trace", "only", "except", "how", "which", "who", "what",
 					   "every", "each", "per", "by", "excluding", "without", "unless", "just", "ignore", "never", "must", "should"};
 
-	if (!starts_with(s, from, CAT_STORY) || starts_with(s, from, CAT_MEASURE) || starts_with(s, from, CAT_ONLY) || starts_with(s, from, CAT_NOT))
+	if ((!starts_with(s, from, CAT_STORY) && !starts_with(s, from, CAT_CLAUSE)) || starts_with(s, from, CAT_MEASURE) || starts_with(s, from, CAT_ONLY) || starts_with(s, from, CAT_NOT))
 		return FALSE;
 	if (starts_with(s, from, CAT_BY) || starts_with(s, from, CAT_WHICH) || starts_with(s, from, CAT_WHO))
 		return FALSE;
@@ -482,7 +482,9 @@ static gboolean skip_stories(struct search *s)
 	for (guint i = 0; i < s->tokens->len; i++) {
 		const struct token *t = s->tokens->pdata[i];
 
-		if (!t->is_sentence_end && i + 1 < s->tokens->len)
+		gboolean is_clause = !strcmp(t->text, ",") && starts_with(s, from, CAT_CLAUSE);
+
+		if (!t->is_sentence_end && !is_clause && i + 1 < s->tokens->len)
 			continue;
 		last_is_story = i > from && is_story(s, from, i + 1);
 		if (last_is_story && i + 1 < s->tokens->len) {

@@ -28,7 +28,8 @@ enum category {
 	CAT_PREP, CAT_BELOW, CAT_NAMED, CAT_NOT, CAT_ONLY, CAT_CMP, CAT_IS, CAT_EVERY, CAT_RATE, CAT_RATE_MINUTE, CAT_DURING, CAT_UNTIL,
 	CAT_DURATION, CAT_SLOW, CAT_FAILED, CAT_SUCCEEDED, CAT_ERRNO, CAT_FAMILY, CAT_HOSTORDER, CAT_TIME, CAT_SIZE, CAT_NUMBER,
 	CAT_HALFSECOND, CAT_BUCKETS, CAT_FROM_TO, CAT_RANGE_TO, CAT_AND, CAT_FIELD, CAT_ROOT, CAT_ACT, CAT_NOUN, CAT_OR, CAT_COMPARE,
-	CAT_VERSUS, CAT_STATE, CAT_STORY, CAT_REFERENCE, CAT_ATTEMPT, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_AND_MORE, CAT_AND_LESS,
+	CAT_VERSUS, CAT_STATE, CAT_STORY, CAT_REFERENCE, CAT_ATTEMPT, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_AND_MORE, CAT_AND_LESS, CAT_CLAUSE,
+	CAT_TAKING,
 	CAT_EVENT,     /* names an event: card */
 	CAT_EVENT_DONE,/* names only those that succeeded: card */
 	CAT_CARD_FIELD,/* names a field of a card: card, value is the field's name */
@@ -109,6 +110,7 @@ struct reading {
 	gboolean wants_each;       /* "each", "every time": a line an event */
 	gboolean is_print_said;    /* "print", "show": a line an event unless something else is measured */
 	gboolean is_print_strong;  /* "print", "log", "trace": a line an event, even where keys are named */
+	gboolean is_sum_weak;      /* "time spent": a sum, unless another measure is named */
 	gboolean is_time_said;     /* the duration was called a "time": those are added up, latencies are spread out */
 	gboolean is_show_said;     /* fields to show were listed */
 	gboolean is_who;           /* "who", "what is": by process, unless keys are named */
@@ -126,6 +128,8 @@ struct reading {
 guint kg_read_event(struct reading *r, guint i);
 guint kg_read_chunk(struct reading *r, guint i);
 guint kg_read_filter(struct reading *r, guint i);
+/* "port below 1024" where the field has been read already: the comparison at i. */
+guint kg_read_field_compare(struct reading *r, const char *field, guint i);
 guint kg_read_family(struct reading *r, guint i, guint from, gboolean is_not);
 guint kg_read_time(struct reading *r, guint i);
 /* Decide what is measured and which roles the loose fields have; FALSE: it does not come together (r->why says why). */
