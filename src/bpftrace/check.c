@@ -95,6 +95,16 @@ static void check_let(struct kg_bt_check *c, const struct kg_bt_node *s)
 			    g_memdup2(&ty, sizeof(ty)));
 }
 
+/* A variable keeps the kind of value that it began with. */
+static void hold_variable(struct kg_bt_check *c, const struct kg_bt_node *target, const struct kg_bt_ty *ty)
+{
+	const struct kg_bt_ty *old = kg_bt_var_find(c, target->text);
+
+	if (old && kg_bt_ty_clash(old, ty))
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "variables", target->loc, "$%s keeps %s, and is assigned %s", target->text, kg_bt_ty_words(old),
+				     kg_bt_ty_words(ty)), "use another variable");
+}
+
 static void check_assign(struct kg_bt_check *c, const struct kg_bt_node *s)
 {
 	const struct kg_bt_node *target = kg_bt_kid(s, 0), *value = kg_bt_kid(s, 1);
@@ -115,6 +125,7 @@ static void check_assign(struct kg_bt_check *c, const struct kg_bt_node *s)
 	} else if (target->kind == KG_BT_VAR) {
 		if (!is_plain)
 			kg_bt_check_expr(c, target);
+		hold_variable(c, target, &ty);
 		kg_bt_var_set(c, target->text, &ty);
 	}
 }
@@ -160,7 +171,7 @@ static void check_statement(struct kg_bt_check *c, const struct kg_bt_node *s)
 	case KG_BT_FOR: check_for(c, s); break;
 	case KG_BT_WHILE: case KG_BT_UNROLL: check_loop(c, s); break;
 	case KG_BT_IF:
-		kg_bt_check_expr(c, kg_bt_kid(s, 0));
+		kg_bt_check_condition(c, kg_bt_kid(s, 0));
 		kg_bt_check_block(c, kg_bt_kid(s, 1));
 		if (kg_bt_kid(s, 2) && kg_bt_kid(s, 2)->kind == KG_BT_IF)
 			check_statement(c, kg_bt_kid(s, 2));
@@ -213,7 +224,7 @@ static void check_probe(struct kg_bt_check *c, const struct kg_bt_probe *probe)
 	g_hash_table_remove_all(c->gone);
 	open_scope(c);
 	if (probe->predicate) {
-		kg_bt_check_expr(c, probe->predicate);
+		kg_bt_check_condition(c, probe->predicate);
 		if (!varies(probe->predicate))
 			kg_bt_say(c, KG_WARNING, "types", probe->predicate->loc, "this predicate is always the same");
 	}

@@ -25,13 +25,17 @@ struct kg_bt_ty {
 	gboolean big_endian;
 	gboolean is_literal;  /* a number in the program */
 	gboolean is_enum;
+	unsigned n;           /* of TY_TUPLE: elements; 0 not known */
 };
+
+#define KG_BT_KEYS 8
 
 struct kg_bt_map_info {
 	const char *name;
 	struct kg_bt_ty value;      /* TY_UNKNOWN until assigned something known */
 	const struct kg_bt_node *value_at;
 	int n_keys;                 /* -1: not known */
+	enum kg_bt_ty_kind keys[KG_BT_KEYS]; /* of the first keys, where known */
 	const struct kg_bt_node *keys_at;
 	gboolean is_assigned, is_declared;
 };
@@ -64,6 +68,11 @@ const char *kg_bt_keep(struct kg_bt_check *c, const char *s); /* a copy that liv
 struct kg_bt_ty kg_bt_check_expr(struct kg_bt_check *c, const struct kg_bt_node *e);
 void kg_bt_check_block(struct kg_bt_check *c, const struct kg_bt_node *block);
 struct kg_bt_ty kg_bt_check_call(struct kg_bt_check *c, const struct kg_bt_node *call, gboolean is_map_value);
+/* A value that decides something: a string does not. */
+void kg_bt_check_condition(struct kg_bt_check *c, const struct kg_bt_node *e);
+/* Surely two kinds of value that can't stand in one place: a number and a string. */
+gboolean kg_bt_ty_clash(const struct kg_bt_ty *a, const struct kg_bt_ty *b);
+const char *kg_bt_ty_words(const struct kg_bt_ty *ty); /* "a number" */
 /* A value that a user gets to see: numbers in big endian are told. */
 void kg_bt_check_shown(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_ty *ty);
 struct kg_bt_ty *kg_bt_var_find(struct kg_bt_check *c, const char *name);

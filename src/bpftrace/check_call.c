@@ -55,9 +55,9 @@ static char conversion(const char *s, gsize *len)
 {
 	gsize i = strspn(s, "-+ #0");
 
-	i += strspn(s + i, "0123456789*");
+	i += strspn(s + i, "0123456789");
 	if (s[i] == '.')
-		i += 1 + strspn(s + i + 1, "0123456789*");
+		i += 1 + strspn(s + i + 1, "0123456789");
 	i += strspn(s + i, "hljzt");
 	*len = i + 1;
 	if (s[i] == 'r') {
@@ -80,6 +80,8 @@ static void check_conversion(struct kg_bt_check *c, const char *name, char conv,
 	if (conv == 's' && ty->kind == TY_INT && !ty->is_enum)
 		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%s needs a string, and %s is a number", name, text->str),
 			   ty->is_literal ? "show it with %%d; %s is no address" : "show it with %%d, or read the string it points to with str(%s)", text->str);
+	else if (strchr("diuxXoc", conv) && ty->kind == TY_STACK)
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%%c needs a number, and this is a stack", name, conv), "show it with %%s");
 	else if (strchr("diuxXoc", conv) && ty->kind == TY_STRING)
 		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%%c needs a number, and %s is a string", name, conv, text->str), "show it with %%s");
 	else if (conv == 's' && ty->kind == TY_POINTER)
@@ -87,6 +89,16 @@ static void check_conversion(struct kg_bt_check *c, const char *name, char conv,
 	else if (ty->kind == TY_AGG && kg_bt_older(c, 21))
 		kg_bt_hint(kg_bt_say(c, KG_ERROR, "version", arg->loc, "bpftrace before 0.21 can't read what %s() keeps; it is shown with print()", ty->agg),
 			   "print(@%s)", arg->kind == KG_BT_MAP ? arg->text : "");
+}
+
+static void unknown_conversion(struct kg_bt_check *c, const struct kg_bt_node *call, const char *s, gsize *len)
+{
+	g_autofree char *bad = g_strndup(s, *len);
+
+	*len = MIN(*len, strlen(s));
+	if (*s && g_ascii_isalpha(bad[strlen(bad) - 1]))
+		kg_bt_hint(kg_bt_say(c, KG_WARNING, "types", kg_bt_kid(call, 0)->loc, "%s() does not know %%%s, and prints it as it is", call->text, bad),
+			   "a percent sign is written %%%%");
 }
 
 static void check_format(struct kg_bt_check *c, const struct kg_bt_node *call, const struct kg_bt_ty *types)
@@ -107,11 +119,9 @@ static void check_format(struct kg_bt_check *c, const struct kg_bt_node *call, c
 
 		if (conv == '%')
 			continue;
-		if (!conv) {
-			g_autofree char *bad = g_strndup(s, len);
-
-			kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", format->loc, "%s() does not know %%%s", call->text, *s ? bad : ""), "a percent sign is written %%%%");
-			return;
+		if (!conv) { /* bpftrace takes it for text, and it takes no value */
+			unknown_conversion(c, call, s, &len);
+			continue;
 		}
 		n++;
 		if (n <= given)
@@ -234,6 +244,10 @@ struct kg_bt_ty kg_bt_check_call(struct kg_bt_check *c, const struct kg_bt_node 
 		if ((f->flags & KG_BT_F_AGGREGATE) && types[i].kind == TY_STRING)
 			kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s() needs a number, and this is a string", f->name);
 	}
+	if (!strcmp(f->name, "print") && n > 1 && kg_bt_kid(call, 0)->kind != KG_BT_MAP && kg_bt_kid(call, 0)->kind != KG_BT_NAME)
+		kg_bt_say(c, KG_ERROR, "types", call->loc, "print() of something that is no map takes 1 argument, and %u are given", n);
+	if (!strcmp(f->name, "str") && n && types[0].kind == TY_STRING && kg_bt_older(c, 20))
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", kg_bt_kid(call, 0)->loc, "str() needs an address, and this is a string already"), "leave str() out");
 	if ((f->flags & KG_BT_F_FORMAT) && n)
 		check_format(c, call, types);
 	return result_of(c, f);

@@ -90,9 +90,11 @@ struct kg_bt_ty kg_bt_ty_of_field(struct kg_bt_check *c, const struct kg_field *
 {
 	struct kg_bt_ty ty;
 
+	if (!f->type || f->is_dynamic) /* __data_loc: a number to some releases, a string to others */
+		return (struct kg_bt_ty){.kind = TY_UNKNOWN};
 	if (f->is_string)
 		return (struct kg_bt_ty){.kind = f->is_pointer ? TY_UNKNOWN : TY_STRING};
-	if (!f->type || f->is_dynamic)
+	if (strchr(f->type, '('))
 		return (struct kg_bt_ty){.kind = TY_UNKNOWN};
 	ty = kg_bt_ty_of_c(c, f->type, f->size);
 	if (f->is_big_endian && ty.kind != TY_POINTER && ty.kind != TY_ARRAY)
@@ -303,45 +305,74 @@ static struct kg_bt_ty record_member(struct kg_bt_check *c, const char *record, 
 	return ty;
 }
 
+/* The field of one attach point; what is found is added to *ty unless that is known. */
+static void hold_field(struct kg_bt_check *c, const struct kg_bt_node *e, enum kg_probe_kind kind, const char *raw, const char *target,
+		       struct kg_bt_ty *ty)
+{
+	const GPtrArray *fields = *target ? kg_profile_fields(c->profile, kind, target) : NULL;
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	struct kg_diag *d;
+	const char *near;
+
+	for (guint k = 0; fields && k < fields->len; k++) {
+		const struct kg_field *f = fields->pdata[k];
+
+		g_ptr_array_add(names, (gpointer)f->name);
+		if (f->name && !strcmp(f->name, e->text)) {
+			if (ty->kind == TY_UNKNOWN)
+				*ty = kg_bt_ty_of_field(c, f);
+			return;
+		}
+	}
+	if (!fields || !(d = kg_bt_say(c, KG_ERROR, "types", e->loc, "%s has no field '%s'", raw, e->text)))
+		return;
+	near = kg_nearest(e->text, names);
+	g_ptr_array_add(names, NULL);
+	if (near) {
+		kg_bt_hint(d, "did you mean %s?", near);
+	} else if (names->len > 1) {
+		g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);
+
+		kg_bt_hint(d, "it has %s", all);
+	} else {
+		kg_bt_hint(d, "it has no fields");
+	}
+}
+
+#define MAX_EXPANDED 100
+
+/* bpftrace compiles a wildcard's block for each tracepoint: each must have the field. */
+static void hold_wildcard(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_attach *a, struct kg_bt_ty *ty)
+{
+	g_autoptr(GPtrArray) found = NULL;
+
+	if (a->kind != KG_PROBE_TRACEPOINT || c->quiet)
+		return;
+	found = kg_profile_match(c->profile, a->kind, a->target, MAX_EXPANDED);
+	for (guint i = 0; found && i < found->len; i++) {
+		g_autofree char *raw = g_strdup_printf("tracepoint:%s", (char *)found->pdata[i]);
+		unsigned before = c->diags->len;
+
+		hold_field(c, e, a->kind, raw, found->pdata[i], ty);
+		if (c->diags->len > before) /* one of them is enough to say */
+			return;
+	}
+}
+
 /* args->x: held against every attach point of the probe. */
 static struct kg_bt_ty args_member(struct kg_bt_check *c, const struct kg_bt_node *e)
 {
 	struct kg_bt_ty ty = {0};
-	gboolean have_type = FALSE;
 
 	for (guint i = 0; c->profile && c->probe && i < c->probe->attach->len; i++) {
 		const struct kg_bt_attach *a = c->probe->attach->pdata[i];
-		const GPtrArray *fields = a->is_wildcard || !*a->target ? NULL : kg_profile_fields(c->profile, a->kind, a->target);
-		g_autoptr(GPtrArray) names = g_ptr_array_new();
-		gboolean found = FALSE;
-		struct kg_diag *d;
-		const char *near;
 
-		for (guint k = 0; fields && k < fields->len; k++) {
-			const struct kg_field *f = fields->pdata[k];
-
-			g_ptr_array_add(names, (gpointer)f->name);
-			if (f->name && !strcmp(f->name, e->text)) {
-				found = TRUE;
-				if (!have_type)
-					ty = kg_bt_ty_of_field(c, f);
-				have_type = TRUE;
-			}
-		}
-		if (!fields || found || a->kind == KG_PROBE_RAWTRACEPOINT)
+		if (a->kind == KG_PROBE_RAWTRACEPOINT || a->kind == KG_PROBE_NONE)
 			continue;
-		d = kg_bt_say(c, KG_ERROR, "types", e->loc, "%s has no field '%s'", a->raw, e->text);
-		near = kg_nearest(e->text, names);
-		g_ptr_array_add(names, NULL);
-		if (near)
-			kg_bt_hint(d, "did you mean %s?", near);
-		else if (names->len > 1) {
-			g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);
-
-			kg_bt_hint(d, "it has %s", all);
-		} else {
-			kg_bt_hint(d, "it has no fields");
-		}
+		if (a->is_wildcard)
+			hold_wildcard(c, e, a, &ty);
+		else
+			hold_field(c, e, a->kind, a->raw, a->target, &ty);
 	}
 	return ty;
 }
@@ -356,6 +387,8 @@ static struct kg_bt_ty check_member(struct kg_bt_check *c, const struct kg_bt_no
 		if (of.kind == TY_INT || of.kind == TY_STRING)
 			kg_bt_say(c, KG_ERROR, "types", e->loc, "only a tuple has an element .%s, and this is %s", e->text,
 				  of.kind == TY_INT ? "a number" : "a string");
+		else if (of.kind == TY_TUPLE && of.n && g_ascii_strtoull(e->text, NULL, 10) >= of.n)
+			kg_bt_say(c, KG_ERROR, "types", e->loc, "this tuple has %u elements, .0 to .%u", of.n, of.n - 1);
 		return (struct kg_bt_ty){0};
 	}
 	if (of.kind == TY_POINTER && of.stars == 1 && e->op == KG_BT_DOT && kg_bt_older(c, 22))
@@ -381,6 +414,25 @@ static const char *kind_words(const struct kg_bt_ty *ty)
 	return ty->kind == TY_STRING ? "a string" : "a number";
 }
 
+void kg_bt_check_condition(struct kg_bt_check *c, const struct kg_bt_node *e)
+{
+	struct kg_bt_ty ty = kg_bt_check_expr(c, e);
+
+	if (ty.kind == TY_STRING && (!c->version || kg_bt_older(c, 24)))
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "a string is no condition"), "compare it with something: != \"\"");
+	else if (ty.kind == TY_POINTER && kg_bt_older(c, 23))
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.23 takes no pointer as a condition"), "compare it with 0: != 0");
+	else if (ty.kind == TY_AGG && kg_bt_older(c, 21))
+		kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.21 can't read what %s() keeps", ty.agg);
+}
+
+/* Operators that strings do not have: all but == and !=, and what newer releases cast to a truth value. */
+static void check_strings(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_ty *ty)
+{
+	if (ty->kind == TY_STRING && e->op != KG_BT_EQ && e->op != KG_BT_NE && e->op != KG_BT_LAND && e->op != KG_BT_LOR && e->op != KG_BT_NOT)
+		kg_bt_say(c, KG_ERROR, "types", e->loc, "strings have no operator %s", kg_bt_op_text(e->op));
+}
+
 static struct kg_bt_ty check_binary(struct kg_bt_check *c, const struct kg_bt_node *e)
 {
 	const struct kg_bt_node *left = kg_bt_kid(e, 0), *right = kg_bt_kid(e, 1);
@@ -391,6 +443,10 @@ static struct kg_bt_ty check_binary(struct kg_bt_check *c, const struct kg_bt_no
 	if ((is_compare || is_arithmetic) && ((a.kind == TY_STRING && b.kind == TY_INT) || (a.kind == TY_INT && b.kind == TY_STRING)))
 		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "%s is %s with %s", kind_words(&a), is_compare ? "compared" : "combined", kind_words(&b)),
 			   "%s", (a.kind == TY_INT ? left : right)->kind == KG_BT_INT ? "a string needs quotes" : "compare values of one kind");
+	else if (a.kind == TY_STRING && b.kind == TY_STRING)
+		check_strings(c, e, &a);
+	if ((a.kind == TY_AGG || b.kind == TY_AGG) && kg_bt_older(c, 21))
+		kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.21 can't read what %s() keeps", a.kind == TY_AGG ? a.agg : b.agg);
 	if (is_compare) {
 		check_compared(c, left, &a, &b, right);
 		check_compared(c, right, &b, &a, left);
@@ -413,6 +469,9 @@ static struct kg_bt_ty check_unary(struct kg_bt_check *c, const struct kg_bt_nod
 		return ty;
 	}
 	ty = kg_bt_check_expr(c, of);
+	check_strings(c, e, &ty);
+	if (e->op == KG_BT_NOT)
+		return (struct kg_bt_ty){.kind = TY_INT};
 	if (e->op == KG_BT_DEREF && ty.kind == TY_POINTER && ty.c_name) {
 		if (ty.stars > 1) {
 			ty.stars--;
@@ -441,10 +500,12 @@ static struct kg_bt_ty check_ternary(struct kg_bt_check *c, const struct kg_bt_n
 {
 	struct kg_bt_ty a, b;
 
-	kg_bt_check_expr(c, kg_bt_kid(e, 0));
+	kg_bt_check_condition(c, kg_bt_kid(e, 0));
 	a = kg_bt_check_expr(c, kg_bt_kid(e, 1));
 	b = kg_bt_check_expr(c, kg_bt_kid(e, 2));
 	a.is_literal = FALSE;
+	if (kg_bt_ty_clash(&a, &b) && a.kind != TY_AGG && b.kind != TY_AGG)
+		kg_bt_say(c, KG_ERROR, "types", e->loc, "the two values of '?' are %s and %s", kg_bt_ty_words(&a), kg_bt_ty_words(&b));
 	return a.kind == b.kind ? a : (struct kg_bt_ty){0};
 }
 
@@ -455,12 +516,22 @@ static struct kg_bt_ty check_kids(struct kg_bt_check *c, const struct kg_bt_node
 	return (struct kg_bt_ty){.kind = kind};
 }
 
+static struct kg_bt_ty check_tuple(struct kg_bt_check *c, const struct kg_bt_node *e)
+{
+	struct kg_bt_ty ty = check_kids(c, e, TY_TUPLE);
+
+	ty.n = kg_bt_n_kids(e);
+	return ty;
+}
+
 static struct kg_bt_ty check_index(struct kg_bt_check *c, const struct kg_bt_node *e)
 {
 	struct kg_bt_ty of = kg_bt_check_expr(c, kg_bt_kid(e, 0));
 
 	for (guint i = 1; i < kg_bt_n_kids(e); i++)
 		kg_bt_check_expr(c, kg_bt_kid(e, i));
+	if (of.kind == TY_STRING && kg_bt_older(c, 20))
+		kg_bt_say(c, KG_ERROR, "types", e->loc, "only arrays and pointers have an index, and this is a string");
 	if (of.kind == TY_ARRAY && of.c_name)
 		return kg_bt_ty_of_c(c, of.c_name, 0);
 	if (of.kind == TY_POINTER && of.stars == 1 && of.c_name)
@@ -485,7 +556,7 @@ struct kg_bt_ty kg_bt_check_expr(struct kg_bt_check *c, const struct kg_bt_node 
 	case KG_BT_BINARY: return check_binary(c, e);
 	case KG_BT_TERNARY: return check_ternary(c, e);
 	case KG_BT_CAST: return check_cast(c, e);
-	case KG_BT_TUPLE: return check_kids(c, e, TY_TUPLE);
+	case KG_BT_TUPLE: return check_tuple(c, e);
 	case KG_BT_SIZEOF: case KG_BT_OFFSETOF: return (struct kg_bt_ty){.kind = TY_INT};
 	case KG_BT_BLOCK_EXPR: kg_bt_check_block(c, e); return (struct kg_bt_ty){0};
 	case KG_BT_IF_EXPR: return check_kids(c, e, TY_UNKNOWN);

@@ -30,7 +30,7 @@ static const char *keys_text(int n)
 }
 
 /* How many keys stand here; -1: one that may be a tuple. */
-static int count_keys(struct kg_bt_check *c, const struct kg_bt_node *map)
+static int count_keys(struct kg_bt_check *c, const struct kg_bt_node *map, enum kg_bt_ty_kind *kinds)
 {
 	int n = (int)kg_bt_n_kids(map);
 
@@ -39,6 +39,8 @@ static int count_keys(struct kg_bt_check *c, const struct kg_bt_node *map)
 		struct kg_bt_ty ty = kg_bt_check_expr(c, key);
 
 		kg_bt_check_shown(c, key, &ty);
+		if (i < KG_BT_KEYS)
+			kinds[i] = ty.kind;
 		if (n == 1 && key->kind == KG_BT_TUPLE)
 			n = -1;
 		else if (n == 1 && ty.kind != TY_INT && ty.kind != TY_STRING && ty.kind != TY_STACK && ty.kind != TY_POINTER)
@@ -47,10 +49,26 @@ static int count_keys(struct kg_bt_check *c, const struct kg_bt_node *map)
 	return n;
 }
 
-static void hold_keys(struct kg_bt_check *c, struct kg_bt_map_info *info, const struct kg_bt_node *map, int n)
+/* A key that is a number here and a string there. */
+static void hold_kinds(struct kg_bt_check *c, struct kg_bt_map_info *info, const struct kg_bt_node *map, int n, const enum kg_bt_ty_kind *kinds)
+{
+	for (int i = 0; i < MIN(n, KG_BT_KEYS); i++) {
+		struct kg_bt_ty here = {.kind = kinds[i]}, there = {.kind = info->keys[i]};
+
+		if (there.kind == TY_UNKNOWN)
+			info->keys[i] = here.kind;
+		else if (kg_bt_ty_clash(&here, &there))
+			kg_bt_say(c, KG_ERROR, "maps", kg_bt_kid(map, (guint)i)->loc, "this key of @%s is %s, and %s elsewhere", info->name,
+				  kg_bt_ty_words(&here), kg_bt_ty_words(&there));
+	}
+}
+
+static void hold_keys(struct kg_bt_check *c, struct kg_bt_map_info *info, const struct kg_bt_node *map, int n, const enum kg_bt_ty_kind *kinds)
 {
 	if (n < 0)
 		return;
+	if (info->n_keys < 0 || info->n_keys == n)
+		hold_kinds(c, info, map, n, kinds);
 	if (info->n_keys < 0) {
 		info->n_keys = n;
 		info->keys_at = map;
@@ -89,14 +107,15 @@ static void undefined(struct kg_bt_check *c, const struct kg_bt_node *map)
 
 struct kg_bt_ty kg_bt_map_value(struct kg_bt_check *c, const struct kg_bt_node *map, gboolean is_read)
 {
+	enum kg_bt_ty_kind kinds[KG_BT_KEYS] = {TY_UNKNOWN};
 	struct kg_bt_map_info *info;
 	int n;
 
-	n = count_keys(c, map);
+	n = count_keys(c, map, kinds);
 	if (is_macro_param(c, map->text))
 		return (struct kg_bt_ty){0};
 	info = kg_bt_map_get(c, map->text);
-	hold_keys(c, info, map, n);
+	hold_keys(c, info, map, n, kinds);
 	if (!is_read) {
 		info->is_assigned = TRUE;
 		return info->value;
@@ -117,26 +136,28 @@ void kg_bt_map_whole(struct kg_bt_check *c, const struct kg_bt_node *map, gboole
 		undefined(c, map);
 }
 
-static const char *value_name(const struct kg_bt_ty *ty)
+const char *kg_bt_ty_words(const struct kg_bt_ty *ty)
 {
 	switch (ty->kind) {
 	case TY_INT: return "a number";
 	case TY_STRING: return "a string";
 	case TY_TUPLE: return "a tuple";
 	case TY_STACK: return "a stack";
+	case TY_POINTER: return "a pointer";
 	default: return "another kind of value";
 	}
 }
 
-/* Can one map keep both? Only what surely can't be is told. */
-static gboolean clash(const struct kg_bt_ty *a, const struct kg_bt_ty *b)
+static gboolean is_plain(enum kg_bt_ty_kind kind)
 {
-	if (a->kind == TY_UNKNOWN || b->kind == TY_UNKNOWN)
-		return FALSE;
+	return kind == TY_INT || kind == TY_STRING || kind == TY_TUPLE || kind == TY_STACK;
+}
+
+gboolean kg_bt_ty_clash(const struct kg_bt_ty *a, const struct kg_bt_ty *b)
+{
 	if (a->kind == TY_AGG || b->kind == TY_AGG)
-		return a->kind != b->kind || strcmp(a->agg, b->agg);
-	return (a->kind == TY_INT && b->kind == TY_STRING) || (a->kind == TY_STRING && b->kind == TY_INT) ||
-	       ((a->kind == TY_TUPLE) != (b->kind == TY_TUPLE) && (a->kind == TY_INT || b->kind == TY_INT || a->kind == TY_STRING || b->kind == TY_STRING));
+		return a->kind != TY_UNKNOWN && b->kind != TY_UNKNOWN && (a->kind != b->kind || strcmp(a->agg, b->agg));
+	return is_plain(a->kind) && is_plain(b->kind) && a->kind != b->kind;
 }
 
 void kg_bt_map_assign(struct kg_bt_check *c, const struct kg_bt_node *map, const struct kg_bt_ty *ty)
@@ -153,10 +174,10 @@ void kg_bt_map_assign(struct kg_bt_check *c, const struct kg_bt_node *map, const
 		info->value_at = map;
 		return;
 	}
-	if (!clash(&info->value, ty) || info->value_at == map)
+	if (!kg_bt_ty_clash(&info->value, ty) || info->value_at == map)
 		return;
-	here = ty->kind == TY_AGG ? g_strdup_printf("%s()", ty->agg) : g_strdup(value_name(ty));
-	there = info->value.kind == TY_AGG ? g_strdup_printf("%s()", info->value.agg) : g_strdup(value_name(&info->value));
+	here = ty->kind == TY_AGG ? g_strdup_printf("%s()", ty->agg) : g_strdup(kg_bt_ty_words(ty));
+	there = info->value.kind == TY_AGG ? g_strdup_printf("%s()", info->value.agg) : g_strdup(kg_bt_ty_words(&info->value));
 	kg_bt_hint(kg_bt_say(c, KG_ERROR, "maps", map->loc, "@%s keeps %s here, and %s on line %d", info->name, here, there, info->value_at->loc.line),
 		   info->value.kind == TY_AGG || ty->kind == TY_AGG ? "a map keeps one kind of value; to begin anew use clear(@%s)"
 								    : "use another map than @%s", info->name);

@@ -14,7 +14,7 @@
 enum feature {
 	FT_NONE, FT_ARGS_DOT, FT_ARGS_ARROW, FT_KPROBE_MODULE, FT_FENTRY, FT_CONFIG, FT_FOR_MAP, FT_FOR_RANGE, FT_LET, FT_MAP_DECL, FT_BOOL, FT_DURATION,
 	FT_TIMER_DURATION, FT_MACRO, FT_IMPORT, FT_FN, FT_BLOCK, FT_BLOCK_EXPR, FT_IF_EXPR, FT_COMPTIME, FT_ADDR, FT_TYPEOF, FT_OFFSETOF, FT_OFFSETOF_SUB, FT_DELETE_KEY,
-	FT_DELETE_MANY, FT_EXIT_CODE, FT_HIST_BITS, FT_RETURN_VALUE, FT_PRINT_ELEMENT, FT_LOWER_BEGIN, FT_SELF, FT_TEST, FT_NSECS_MODE, FT_DISCARD,
+	FT_DELETE_MANY, FT_EXIT_CODE, FT_HIST_BITS, FT_RETURN_VALUE, FT_PRINT_ELEMENT, FT_LOWER_BEGIN, FT_SELF, FT_RAWTRACEPOINT, FT_TIMER_UNIT, FT_UPROBE_PID, FT_TEST, FT_NSECS_MODE, FT_DISCARD,
 	FT_TUPLE_SMALL, FT_CAST_ARRAY, FT_PATH_SIZE, FT_CALLED_BUILTIN,
 };
 
@@ -55,6 +55,9 @@ static const struct {
 	{FT_PRINT_ELEMENT, 21, 0, "print() of one element of a map", "assign it to a variable, and print that with printf()"},
 	{FT_LOWER_BEGIN, 22, 0, "begin and end in lower case", "write BEGIN and END"},
 	{FT_SELF, 22, 0, "a self probe", NULL},
+	{FT_RAWTRACEPOINT, 18, 0, "a rawtracepoint", "use the tracepoint: tracepoint:GROUP:NAME"},
+	{FT_TIMER_UNIT, 24, 0, "this unit of time", "the units are hz, s, ms and us"},
+	{FT_UPROBE_PID, 20, 0, "a uprobe without its file", "write uprobe:FILE:FUNCTION"},
 	{FT_TEST, 23, 0, "a test or bench probe", NULL},
 	{FT_NSECS_MODE, 18, 0, "nsecs() with a clock", "write nsecs"},
 	{FT_DISCARD, 22, 0, "assigning to _", "leave out \"_ =\""},
@@ -193,6 +196,11 @@ static gboolean see(const struct kg_bt_node *node, const struct kg_bt_node *pare
 	return TRUE;
 }
 
+static gboolean is_new_unit(const char *unit)
+{
+	return !strcmp(unit, "ns") || !strcmp(unit, "m") || !strcmp(unit, "h") || !strcmp(unit, "d");
+}
+
 static void see_attach(struct kg_bt_check *c, const struct kg_bt_attach *a)
 {
 	gboolean is_timer = a->kind == KG_PROBE_PROFILE || a->kind == KG_PROBE_INTERVAL;
@@ -203,6 +211,12 @@ static void see_attach(struct kg_bt_check *c, const struct kg_bt_attach *a)
 		need(c, FT_KPROBE_MODULE, a->loc);
 	if (!strcmp(a->kind_text, "begin") || !strcmp(a->kind_text, "end"))
 		need(c, FT_LOWER_BEGIN, a->loc);
+	if (a->kind == KG_PROBE_RAWTRACEPOINT)
+		need(c, FT_RAWTRACEPOINT, a->loc);
+	if (is_timer && a->parts->len == 2 && is_new_unit(a->parts->pdata[0]))
+		need(c, FT_TIMER_UNIT, a->target_loc);
+	if ((a->kind == KG_PROBE_UPROBE || a->kind == KG_PROBE_URETPROBE) && a->parts->len == 1 && !strchr(a->target, '$'))
+		need(c, FT_UPROBE_PID, a->loc);
 	if (a->kind == KG_PROBE_SELF)
 		need(c, FT_SELF, a->loc);
 	if (a->kind == KG_PROBE_TEST || a->kind == KG_PROBE_BENCH)

@@ -23,7 +23,6 @@ const struct kg_bt_builtin kg_bt_builtins[] = {
 	{"rand", "int", "a random number"},
 	{"kstack", "stack", "the kernel stack"},
 	{"ustack", "stack", "the user stack"},
-	{"stack", "stack", "the kernel stack"},
 	{"arg0", "int", "an argument"},
 	{"sarg0", "int", "an argument on the stack"},
 	{"args", "args", "the arguments"},
