@@ -174,7 +174,7 @@ static guint fields_at(struct reading *r, guint i, gboolean is_show, GPtrArray *
 	const struct entry *e;
 
 	i = kg_skip_fillers(r, i);
-	if (is_show && (kg_word_is(r, i, "what") || kg_word_is(r, i, "which")))
+	if (kg_word_is(r, i, "what") || kg_word_is(r, i, "which"))
 		i++;
 	if ((to = shared_head(r, i, &a, &b))) {
 		add_name(list, a);
@@ -302,6 +302,7 @@ static guint read_by(struct reading *r, const struct entry *by, guint i, guint t
 	const struct entry *e;
 	gboolean is_sort = strstr(by->phrase, "sort") || strstr(by->phrase, "order") || strstr(by->phrase, "rank");
 
+	r->is_ranked = r->is_ranked || is_sort;
 	/* by count, by number of ... , sorted by frequency */
 	if ((e = kg_at(r, j, CAT_MEASURE, &end)) && (!strcmp(e->value, "count") || !strcmp(e->value, "sum"))) {
 		g_autoptr(GPtrArray) what = g_ptr_array_new_with_free_func(g_free);
@@ -799,8 +800,8 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 	case CAT_ONLY:
 		if ((j = kg_read_filter(r, i)))
 			return j;
-		/* "mmap only": behind an event */
-		if (r->event_end == i && i) {
+		/* "mmap only", "IPv6 only": behind an event or a condition */
+		if (i && (r->event_end == i || r->filter_end == i)) {
 			kg_take(r, i, to, NULL, NULL);
 			return to;
 		}

@@ -286,6 +286,7 @@ static void took(struct reading *r, guint from, guint to)
 					 : g_strdup_printf("%s %s %" G_GINT64_FORMAT, f->field, kg_op_name(f->op), f->number);
 
 	kg_take(r, from, to, "filter", value);
+	r->filter_end = to;
 }
 
 /* "> 10ms", "slower than 10 ms", "bigger than 1 MB" for [field], or without a field for what the unit says. */
@@ -630,6 +631,7 @@ guint kg_read_filter(struct reading *r, guint from)
 		i = j;
 		if (kg_word_is(r, from, "non") && kg_word_is(r, i, "-"))
 			i++;
+		i = kg_skip_fillers(r, i);
 	}
 	if ((e = kg_at(r, i, CAT_BELOW, &j)) && (to = read_path(r, kg_skip_fillers(r, j), from, TRUE, is_not)))
 		return to;

@@ -130,7 +130,13 @@ static struct entry *add(struct kg_lexicon *lex, enum category cat, const char *
 
 		e->words[i] = exact ? g_strconcat("=", t->text, NULL) : kg_stem(lex, t->text);
 		if (!t->is_mark) {
-			g_hash_table_add(lex->surface, g_strdup(t->text));
+			gboolean is_grammar = cat < CAT_EVENT;
+			char *word = g_strdup(t->text);
+			/* the value of a word of the cards is itself, of a word of data/words it is not: see kg_lexicon_typo() */
+			if (is_grammar || !g_hash_table_contains(lex->surface, word))
+				g_hash_table_replace(lex->surface, word, is_grammar ? lex : (void *)word);
+			else
+				g_free(word);
 			g_hash_table_add(lex->stems, kg_stem(lex, t->text));
 		}
 	}
@@ -241,7 +247,7 @@ static void add_card(struct kg_lexicon *lex, const struct kg_card *card)
 		const struct kg_card_field *f = card->fields->pdata[i];
 
 		for (guint k = 0; k < f->says->len; k++)
-			if ((e = add(lex, CAT_CARD_FIELD, f->says->pdata[k]))) {
+			if (!asks(f->says->pdata[k]) && (e = add(lex, CAT_CARD_FIELD, f->says->pdata[k]))) {
 				e->card = card;
 				e->value = g_strdup(f->name);
 			}
@@ -397,20 +403,29 @@ gboolean kg_lexicon_knows(struct kg_lexicon *lex, const struct token *t)
 const char *kg_lexicon_typo(struct kg_lexicon *lex, const char *word)
 {
 	GHashTableIter iter;
-	void *known;
+	void *known, *is_grammar;
 	const char *best = NULL;
+	gboolean best_is_grammar = FALSE, is_tie = FALSE;
 	g_autofree char *best_stem = NULL;
 
 	if (strlen(word) < 4 || g_hash_table_contains(lex->not_typos, word))
 		return NULL;
 	g_hash_table_iter_init(&iter, lex->surface);
-	while (g_hash_table_iter_next(&iter, &known, NULL)) {
+	while (g_hash_table_iter_next(&iter, &known, &is_grammar)) {
 		if (strlen(known) < 4 || strchr(known, '_') || kg_text_distance(word, known, 1) != 1)
 			continue;
 		g_autofree char *stem = kg_stem(lex, known);
-		if (best && strcmp(stem, best_stem))
-			return NULL; /* could be either */
+		gboolean grammar = is_grammar != known;
+		if (best && !strcmp(stem, best_stem))
+			continue;
+		/* the words that every request is made of come before those of a single event; else it could be either */
+		if (best && best_is_grammar && !grammar)
+			continue;
+		is_tie = best && best_is_grammar == grammar;
+		if (is_tie)
+			return NULL;
 		best = known;
+		best_is_grammar = grammar;
 		g_free(best_stem);
 		best_stem = g_steal_pointer(&stem);
 	}

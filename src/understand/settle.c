@@ -83,6 +83,16 @@ static void add_name(GPtrArray *list, const char *name)
 		g_ptr_array_add(list, g_strdup(name));
 }
 
+static gboolean says_amount(const char *word)
+{
+	static const char *const words[] = {"byte", "bytes", "data", "size", "sizes", "volume", "amount", "throughput", "sectors", "blocks"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+		if (!strcmp(word, words[i]))
+			return TRUE;
+	return FALSE;
+}
+
 /* The amount that stands in the sentence without a role is what is measured. */
 static void value_from_loose(struct reading *r)
 {
@@ -95,8 +105,9 @@ static void value_from_loose(struct reading *r)
 
 		if (!is_amount(r, l->field))
 			continue;
-		if (l->is_weak && m == KG_MEASURE_COUNT)
-			continue; /* "count bytes ..." says so itself */
+		/* "count bytes ..." says so itself; the memory of "allocate memory" is no amount */
+		if (l->is_weak && (m == KG_MEASURE_COUNT || !says_amount(loose_words(r, l))))
+			continue;
 		gboolean is_implied = f->is_measure && !r->wants_each && !(r->is_print_said && r->is_show_said) &&
 				      (m == KG_MEASURE_NONE || m == KG_MEASURE_COUNT);
 		if (!needs_value(m) && !is_implied)
@@ -260,7 +271,8 @@ static gboolean settle_loose(struct reading *r)
 			continue;
 		if (in->measure == KG_MEASURE_PRINT) {
 			add_name(in->show, l->field);
-		} else if (in->measure == KG_MEASURE_COUNT && (unit == KG_UNIT_STACK || (!in->by->len && in->top))) {
+		} else if ((in->measure == KG_MEASURE_COUNT && (unit == KG_UNIT_STACK || (!in->by->len && in->top))) ||
+			   (r->is_ranked && !in->by->len && !is_amount(r, l->field))) {
 			add_name(in->by, l->field);
 		} else {
 			for (guint i = l->from; i < l->to; i++)

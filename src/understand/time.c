@@ -79,7 +79,8 @@ static guint read_bare(struct reading *r, guint i)
 		return to + 1;
 	}
 	after = kg_tok(r, to);
-	if (r->intent->for_ns || ns < 1000000000 || (after && !after->is_mark) || kg_word_is(r, i, "a"))
+	if (r->intent->for_ns || ns < 1000000000 || (after && !after->is_mark) ||
+	    (kg_word_is(r, i, "a") && !(i && kg_tok(r, i - 1)->is_mark)))
 		return 0;
 	return read_during(r, i, i);
 }

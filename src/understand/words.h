@@ -53,7 +53,7 @@ struct kg_lexicon {
 	const struct kg_cards *cards;
 	GPtrArray *entries;        /* struct entry * */
 	GHashTable *by_first;      /* first stem or "=word" -> GPtrArray of struct entry *, borrowed */
-	GHashTable *surface;       /* every word of every phrase as written -> itself: what a typo may have meant */
+	GHashTable *surface;       /* every word of every phrase as written: what a typo may have meant */
 	GHashTable *stems;         /* every stem of a phrase */
 	GHashTable *irregular;     /* "wrote" -> "write" */
 	GHashTable *not_typos;     /* English words that are one letter away from a known one */
@@ -119,6 +119,8 @@ struct reading {
 	gboolean wants_attempts, wants_failed;
 	gboolean has_filter;
 	guint n_events_said;       /* mentions that were met */
+	guint filter_end;          /* token behind the last condition; 0: none */
+	gboolean is_ranked;        /* "ranked by", "ordered by" */
 	guint event_end;           /* token behind the last event met */
 	guint weight;              /* tokens that name the events */
 	GPtrArray *why;            /* char *: reasons that a part does not fit */
