@@ -52,3 +52,8 @@ struct kg_bpftrace_limits {
  * @param diags appended to
  */
 void kg_bpftrace_parse_messages(const char *text, gsize len, const char *check, GPtrArray *diags);
+/**
+ * Remove the warnings that bpftrace has no ground for on this system: it says of every function that it "is not traceable" where the list of
+ * traceable functions (available_filter_functions) can't be read.
+ */
+void kg_bpftrace_drop_baseless(GPtrArray *diags);

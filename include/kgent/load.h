@@ -61,7 +61,7 @@ struct kg_load_result {
 	int n_loaded;   /**< programs that the kernel accepted */
 	char *probe;    /**< the refused one as bpftrace names it: "tracepoint:syscalls:sys_enter_openat"; or NULL */
 	char *why;      /**< one line; NULL when accepted */
-	char *mend;     /**< a command line that makes the check possible, or NULL */
+	char *mend;     /**< a command line that makes the check possible, or NULL; in "sudo kgent ..." the dots are the user's own words */
 	struct kg_verifier_finding finding; /**< when the verifier refused it */
 	GPtrArray *diags; /**< struct kg_diag *: what bpftrace said; never NULL on success */
 	gint64 took_ns;

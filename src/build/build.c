@@ -7,7 +7,6 @@
 #include <kgent/child.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,38 +77,6 @@ static gboolean tracefs_can(const char *name, int how)
 	return FALSE;
 }
 
-/* The list of traceable functions can exist and yet refuse to be read, even to root. */
-static gboolean can_read_functions(void)
-{
-	static const char *const paths[] = {"/sys/kernel/tracing/available_filter_functions",
-					    "/sys/kernel/debug/tracing/available_filter_functions"};
-
-	for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
-		int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
-		char c;
-		gboolean ok = fd >= 0 && read(fd, &c, 1) == 1;
-
-		if (fd >= 0)
-			close(fd);
-		if (ok)
-			return TRUE;
-	}
-	return FALSE;
-}
-
-/* "is not traceable" is read off a list of functions; where that list can't be read, bpftrace says it of every function. */
-static void drop_baseless(GPtrArray *diags)
-{
-	if (can_read_functions())
-		return;
-	for (guint i = diags->len; i-- > 0;) {
-		const struct kg_diag *d = g_ptr_array_index(diags, i);
-
-		if (d->severity == KG_WARNING && strstr(d->msg, " is not traceable (either non-existing"))
-			g_ptr_array_remove_index(diags, i);
-	}
-}
-
 /* bpftrace finds no tracepoint at all where it can't see tracefs: that says nothing about the program. */
 static gboolean is_blind(const struct kg_build_result *res)
 {
@@ -143,7 +110,7 @@ static void blind(struct kg_build_result *res)
 static void judge(struct kg_build_result *res, int wstatus, const GString *messages)
 {
 	kg_bpftrace_parse_messages(messages->str, messages->len, "build", res->diags);
-	drop_baseless(res->diags);
+	kg_bpftrace_drop_baseless(res->diags);
 	if (WIFEXITED(wstatus) && WEXITSTATUS(wstatus) == 0 && res->object) {
 		res->outcome = KG_BUILD_COMPILED;
 		return;

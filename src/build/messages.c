@@ -17,7 +17,9 @@
 #include <kgent/bpftrace_tool.h>
 #include <kgent/text.h>
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_DIAGS 200
 #define MAX_LINE 2000
@@ -33,6 +35,7 @@ static const char *const harmless[] = {
 	"WARNING: Addrspace is not set",
 	"Log: cannot resolve location before calling set_source()",
 	"INFO: node count:",
+	"WARNING: Could not read symbols from /sys/kernel/",
 };
 
 static gboolean contains(const struct line *l, const char *what)
@@ -229,5 +232,37 @@ void kg_bpftrace_parse_messages(const char *text, gsize len, const char *check, 
 		else if (!loc.line && before.len && before.len < 200)
 			add_hint(diags, from, &before, 0);
 		before = (struct line){0};
+	}
+}
+
+/* The list of traceable functions can exist and yet refuse to be read, even to root. */
+static gboolean can_read_functions(void)
+{
+	static const char *const paths[] = {"/sys/kernel/tracing/available_filter_functions",
+					    "/sys/kernel/debug/tracing/available_filter_functions"};
+
+	for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+		int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		char c;
+		gboolean ok = fd >= 0 && read(fd, &c, 1) == 1;
+
+		if (fd >= 0)
+			close(fd);
+		if (ok)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* "is not traceable" is read off a list of functions; where that list can't be read, bpftrace says it of every function. */
+void kg_bpftrace_drop_baseless(GPtrArray *diags)
+{
+	if (can_read_functions())
+		return;
+	for (guint i = diags->len; i-- > 0;) {
+		const struct kg_diag *d = g_ptr_array_index(diags, i);
+
+		if (d->severity == KG_WARNING && strstr(d->msg, " is not traceable (either non-existing"))
+			g_ptr_array_remove_index(diags, i);
 	}
 }

@@ -141,6 +141,21 @@ static char *first_error(const GPtrArray *diags)
 	return NULL;
 }
 
+/*
+ * bpftrace 0.17 leaves out what it can't attach, with a warning, when another attach point of the same probe can be: "could not attach probe
+ * kprobe:vfs_create, skipping." Such a program would see less than it says.
+ */
+static const char *left_out(const GPtrArray *diags)
+{
+	for (guint i = 0; i < diags->len; i++) {
+		const struct kg_diag *d = g_ptr_array_index(diags, i);
+
+		if (g_str_has_prefix(d->msg, "could not attach probe "))
+			return d->msg;
+	}
+	return NULL;
+}
+
 /* bpftrace ended by itself before everything was loaded, and not because of the verifier. */
 static void judge_early_end(const struct supervised *s, struct kg_load_result *res)
 {
@@ -168,6 +183,8 @@ static void judge_early_end(const struct supervised *s, struct kg_load_result *r
 
 static void judge(const struct supervised *s, const struct kg_bpftrace *tool, int timeout_ms, struct kg_load_result *res)
 {
+	const char *skipped = left_out(res->diags);
+
 	res->n_probes = s->n_probes;
 	res->n_loaded = (int)s->programs->len;
 	if (s->unknown)
@@ -176,7 +193,10 @@ static void judge(const struct supervised *s, const struct kg_bpftrace *tool, in
 		not_checked(res, g_strdup_printf("bpftrace did not finish loading within %d s", (timeout_ms + 999) / 1000));
 	else if (s->is_too_much)
 		not_checked(res, g_strdup("bpftrace wrote too much"));
-	else if (s->n_probes > 0 && res->n_loaded >= s->n_probes && s->is_waiting)
+	else if (skipped) {
+		res->outcome = KG_LOAD_REFUSED;
+		res->why = g_strdup_printf("bpftrace would run it without some of its attach points: %s", skipped);
+	} else if (s->n_probes > 0 && res->n_loaded >= s->n_probes && s->is_waiting)
 		res->outcome = KG_LOAD_ACCEPTED;
 	else if (s->has_ended)
 		judge_early_end(s, res);
@@ -202,6 +222,7 @@ static int load_with(const struct kg_bpftrace *tool, int program, const struct k
 		r = kg_error_set(err, e.code, STAGE, "%s", e.msg);
 	} else {
 		kg_bpftrace_parse_messages(seen.messages->str, seen.messages->len, "load", res->diags);
+		kg_bpftrace_drop_baseless(res->diags);
 		res->probe = seen.has_ended && !seen.unknown ? refused_probe(seen.messages->str) : NULL;
 		if (res->probe) {
 			int left_ms = (int)((until - g_get_monotonic_time()) / 1000);

@@ -10,7 +10,7 @@
  *   tracepoint:  bpf(PROG_LOAD), perf_event_open(TRACEPOINT), ioctl(SET_BPF), ioctl(ENABLE)
  *   profile, interval, software, hardware: the same with PERF_TYPE_SOFTWARE/HARDWARE, once for each CPU or once
  *   uprobe:      the same with the PMU type in /sys/bus/event_source/devices/uprobe/type
- *   kfunc:       bpf(PROG_LOAD), bpf(RAW_TRACEPOINT_OPEN); kprobes by pattern: bpf(LINK_CREATE)
+ *   kfunc:       bpf(PROG_LOAD), bpf(RAW_TRACEPOINT_OPEN); kprobes by pattern: bpf(LINK_CREATE); iter: also bpf(ITER_CREATE)
  *   epoll_wait: all but END is there. On SIGINT: ioctl(DISABLE) and close of all, then
  *   END:         bpf(PROG_LOAD RAW_TRACEPOINT), bpf(PROG_TEST_RUN), epoll_wait until nothing is left
  *
@@ -189,6 +189,10 @@ static struct answer on_bpf(struct supervisor *sv, const struct seccomp_notif *n
 		return attach_call(sv, process, (int)attr[1], FALSE);
 	case BPF_RAW_TRACEPOINT_OPEN:
 		return attach_call(sv, process, (int)attr[2], TRUE);
+	case BPF_ITER_CREATE:
+		/* reading the pretended one gives nothing */
+		return give_fd;
+	case BPF_OBJ_PIN:
 	case BPF_PROG_DETACH:
 	case BPF_LINK_DETACH:
 		return zero;

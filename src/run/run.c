@@ -320,7 +320,10 @@ static void take_messages(struct runner *r, gboolean is_over)
 	gsize len = is_over ? r->messages->len : last ? (gsize)(last + 1 - r->messages->str) : 0;
 	guint from = r->res->diags->len;
 
+	if (len == 0)
+		return;
 	kg_bpftrace_parse_messages(r->messages->str, len, "run", r->res->diags);
+	kg_bpftrace_drop_baseless(r->res->diags);
 	if (r->opts->command) {
 		struct lines lines;
 

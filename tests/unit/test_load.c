@@ -214,6 +214,21 @@ static void test_live_missing(void **state)
 	kg_load_result_clear(&res);
 }
 
+/* A program of which bpftrace would leave a part out is not a good one. */
+static void test_left_out(void **state)
+{
+	g_autofree char *real = g_find_program_in_path("bpftrace");
+	g_autofree char *body = g_strdup_printf("echo 'WARNING: could not attach probe kprobe:nosuch, skipping.' >&2\nexec %s \"$@\"", real);
+	struct kg_load_result res;
+
+	need_live();
+	fake_use(body);
+	load("interval:s:1 { @ = 1; }", NULL, &res);
+	assert_int_equal(res.outcome, KG_LOAD_REFUSED);
+	assert_non_null(strstr(res.why, "kprobe:nosuch"));
+	kg_load_result_clear(&res);
+}
+
 static volatile sig_atomic_t n_signals;
 static volatile gboolean calls_on;
 
@@ -625,6 +640,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_live_accepts),
 		cmocka_unit_test(test_live_refuses),
 		cmocka_unit_test(test_live_missing),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_live_nothing_attached),
 		cmocka_unit_test(test_live_nothing_executed),
 		cmocka_unit_test(test_live_command),
