@@ -155,39 +155,47 @@ static int check_at(const struct kg_card_site *s, const char *at, struct kg_prof
 	return rc == 0 ? check_args(s, p, kind, colon + 1, err) : rc;
 }
 
-/* Drops what is optional and missing; fails on what is needed and missing. */
+/* Drops what is optional and missing; fails on what is needed and missing, or where nothing is left. */
 static int resolve_site(struct kg_card_site *s, struct kg_profile *p, struct kg_error *err)
 {
+	_cleanup_error_ struct kg_error gone = {0};
 	for (guint i = 0; i < s->at->len;) {
 		const char *at = g_ptr_array_index(s->at, i);
-		gboolean optional = strings_have(s->optional, at);
-		int rc = check_at(s, at, p, optional ? NULL : err);
-		if (rc < 0 && !optional)
-			return rc;
-		if (rc < 0)
-			g_ptr_array_remove_index(s->at, i);
-		else
+		_cleanup_error_ struct kg_error low = {0};
+		int rc = check_at(s, at, p, &low);
+		if (rc == 0) {
 			i++;
+			continue;
+		}
+		if (!strings_have(s->optional, at))
+			return kg_error_set(err, low.code, "cards", "%s", low.msg);
+		if (low.code != KG_E_NOTFOUND) /* "can't be used" tells more than that an older name is not there */
+			kg_error_clear(&gone);
+		kg_error_set(&gone, low.code, "cards", "%s", low.msg);
+		g_ptr_array_remove_index(s->at, i);
 	}
-	return 0;
+	return s->at->len ? 0 : kg_error_set(err, gone.code, "cards", "%s", gone.msg);
+}
+
+static gboolean is_all_optional(const struct kg_card_site *s)
+{
+	return s->optional->len == s->at->len;
 }
 
 static int resolve_sites(GPtrArray *sites, struct kg_profile *p, struct kg_error *err)
 {
 	for (guint i = 0; i < sites->len;) {
 		struct kg_card_site *s = g_ptr_array_index(sites, i);
-		g_autofree char *first = g_strdup(g_ptr_array_index(s->at, 0));
-		int rc = resolve_site(s, p, err);
-		if (rc < 0)
+		gboolean can_go = is_all_optional(s) && sites->len > 1;
+		int rc = resolve_site(s, p, can_go ? NULL : err);
+		if (rc < 0 && !can_go)
 			return rc;
-		if (s->at->len) {
-			settle_site(s, p);
-			i++;
+		if (rc < 0) {
+			g_ptr_array_remove_index(sites, i);
 			continue;
 		}
-		if (sites->len == 1)
-			return kg_error_set(err, KG_E_NOTFOUND, "cards", "there is no %s here", first);
-		g_ptr_array_remove_index(sites, i);
+		settle_site(s, p);
+		i++;
 	}
 	return 0;
 }

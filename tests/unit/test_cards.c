@@ -370,7 +370,8 @@ static void test_resolve(void **state)
 						"      - {at: [tracepoint:s:enter_b, tracepoint:s:enter_c?], key: tid, read: {a: '2'}}\n"
 						"    end: {at: [tracepoint:s:exit_a?, tracepoint:s:exit_b], key: tid}\n"
 						"  - {at: tracepoint:n:new, when: 'text(args->comm) != text(args->oldcomm)', read: {b: text(args->comm)}}\n"
-						"  - {at: kprobe:f}\n");
+						"  - {at: kprobe:f}\n"
+						"  - {at: ['tracepoint:s:gone?', 'kprobe:inlined_f?']}\n");
 	const struct kg_card *c = kg_cards_find(cards, "x");
 	struct kg_card_way *w = NULL;
 	guint i = 0;
@@ -391,7 +392,11 @@ static void test_resolve(void **state)
 	assert_null(w);
 	assert_non_null(strstr(err.msg, "this kernel has no kprobes"));
 	kg_error_clear(&err);
+	p.no_kprobes = FALSE;
 	assert_int_equal(kg_card_resolve(c, &p, 6, &w, NULL, &err), -KG_E_NOTFOUND);
+	assert_non_null(strstr(err.msg, "kprobe:inlined_f can't be used")); /* and not that s:gone is not there */
+	kg_error_clear(&err);
+	assert_int_equal(kg_card_resolve(c, &p, 7, &w, NULL, &err), -KG_E_NOTFOUND);
 	kg_cards_free(cards);
 	g_hash_table_unref(p.fields);
 }
