@@ -12,12 +12,14 @@
 #include <kgent/paths.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#define FORMAT "2"           /* raise when what is gathered, or how it is judged, changes */
 #define KEEP 8               /* profiles; more than that many kernels and module sets are rare */
 #define PART_MAX_AGE_S 3600  /* a half-written one older than this has lost its writer */
 
@@ -56,6 +58,12 @@ static guint64 mix_modules(guint64 h)
 	return (h ^ sum) * 0x9e3779b97f4a7c15u;
 }
 
+/* For this process as it is, also with capabilities given to its file: access() would ask for the user who started it. */
+static gboolean can_read(const char *path)
+{
+	return !faccessat(AT_FDCWD, path, R_OK, AT_EACCESS);
+}
+
 static guint64 mix_access(guint64 h, const char *tracefs)
 {
 	static const int caps[] = {KG_CAP_SYS_ADMIN, KG_CAP_PERFMON, KG_CAP_BPF};
@@ -64,10 +72,10 @@ static guint64 mix_access(guint64 h, const char *tracefs)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(caps); i++)
 		bits = bits << 1 | (kg_has_capability(caps[i]) ? 1 : 0);
-	bits = bits << 1 | (functions && !access(functions, R_OK));
-	bits = bits << 1 | !access("/proc/kallsyms", R_OK);
-	bits = bits << 1 | !access("/sys/kernel/debug/kprobes/blacklist", R_OK);
-	bits = bits << 1 | !access("/sys/kernel/btf/vmlinux", R_OK);
+	bits = bits << 1 | (functions && can_read(functions));
+	bits = bits << 1 | can_read("/proc/kallsyms");
+	bits = bits << 1 | can_read("/sys/kernel/debug/kprobes/blacklist");
+	bits = bits << 1 | can_read("/sys/kernel/btf/vmlinux");
 	return mix_text(h ^ bits * 0x9e3779b97f4a7c15u, tracefs);
 }
 
@@ -77,14 +85,14 @@ static char *make_key(const struct kg_profile *p, const struct kg_profile_opts *
 	g_autofree char *tracefs = kg_tracefs_find(opts->tracefs, &why, &mend);
 	g_autofree char *config = g_strdup_printf("/boot/config-%s", p->release);
 	struct stat st = {0};
-	guint64 h = mix_text(mix_text(mix_text(1, p->release), p->version), KG_VERSION);
+	guint64 h = mix_text(mix_text(mix_text(1, p->release), p->version), KG_VERSION "/" FORMAT);
 
 	h = mix_file(h, "/sys/kernel/notes"); /* the build id */
 	h = mix_file(h, "/proc/cmdline");
 	h = mix_file(h, "/proc/sys/kernel/perf_event_paranoid");
 	h = mix_file(h, "/sys/kernel/security/lockdown");
 	h = h * 31 + (stat("/sys/kernel/btf/vmlinux", &st) ? 0 : (guint64)st.st_size);
-	h = h * 31 + (access(config, R_OK) == 0);
+	h = h * 31 + can_read(config);
 	h = mix_access(mix_modules(h), tracefs);
 	return g_strdup_printf("%s-%016" G_GINT64_MODIFIER "x", p->release, h);
 }

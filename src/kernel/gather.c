@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ static gboolean has_events(const char *dir)
 {
 	g_autofree char *events = g_build_filename(dir, "events", NULL);
 
-	return !access(events, R_OK | X_OK);
+	return !faccessat(AT_FDCWD, events, R_OK | X_OK, AT_EACCESS);
 }
 
 /*

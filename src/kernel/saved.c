@@ -157,6 +157,23 @@ static unsigned count_lines(GBytes *text)
 	return n;
 }
 
+static void judge_functions(struct kg_profile *p)
+{
+	struct kg_index *functions = kg_profile_functions(p);
+
+	if (functions->bad || (p->texts[KG_TEXT_FUNCTIONS] && !functions->n)) {
+		g_autofree char *why = g_strdup_printf("%u lines of the file functions are damaged", functions->bad);
+
+		kg_source_set(p, "functions", functions->n ? KG_SOURCE_PARTIAL : KG_SOURCE_MISSING, functions->n, why,
+			      "some functions are not known", NULL);
+	} else if (functions->n && !p->functions_sure && kg_profile_source(p, "functions")->state != KG_SOURCE_PARTIAL) {
+		kg_source_set(p, "functions", KG_SOURCE_PARTIAL, functions->n, "meta.json does not say that the file functions is the kernel's "
+			      "own list", "a function that is marked notrace looks as if it could be traced", NULL);
+	} else if (functions->n && p->functions_sure) {
+		kg_source_set(p, "functions", KG_SOURCE_OK, functions->n, NULL, NULL, NULL);
+	}
+}
+
 /* What the files of a copied directory are worth, since they can differ from what meta.json says. */
 static void judge_files(struct kg_profile *p, const char *dir, unsigned wrong)
 {
@@ -185,16 +202,7 @@ static void judge_files(struct kg_profile *p, const char *dir, unsigned wrong)
 			      n ? NULL : rows[0].cost, NULL);
 		kg_formats_check(p);
 	}
-	struct kg_index *functions = kg_profile_functions(p);
-
-	if (functions->bad || (p->texts[KG_TEXT_FUNCTIONS] && !functions->n)) {
-		g_autofree char *why = g_strdup_printf("%u lines of the file functions are damaged", functions->bad);
-
-		kg_source_set(p, "functions", functions->n ? KG_SOURCE_PARTIAL : KG_SOURCE_MISSING, functions->n, why,
-			      "some functions are not known", NULL);
-	} else if (functions->n && kg_profile_source(p, "functions")->state != KG_SOURCE_PARTIAL) {
-		kg_source_set(p, "functions", KG_SOURCE_OK, functions->n, NULL, NULL, NULL);
-	}
+	judge_functions(p);
 	if (p->texts[KG_TEXT_CONFIG])
 		kg_source_set(p, "config", KG_SOURCE_OK, count_lines(p->texts[KG_TEXT_CONFIG]), NULL, NULL, NULL);
 	kg_source_set(p, "modules", KG_SOURCE_OK, p->modules->len, NULL, NULL, NULL);
