@@ -114,14 +114,15 @@ static void pad_field(const char *text, const struct kg_run_column *col, gboolea
 	g_string_append(out, "  ");
 }
 
-void render_print_header(const struct kg_run_columns *cols, GString *out)
+void render_print_header(const struct kg_run_columns *cols, gboolean color, GString *out)
 {
+	g_string_append(out, color ? BOLD : "");
 	for (guint i = 0; i < cols->n_keys; i++) {
 		g_autofree char *title = g_utf8_strup(cols->keys[i].title ? cols->keys[i].title : "", -1);
 
 		pad_field(title, &cols->keys[i], i + 1 == cols->n_keys, out);
 	}
-	g_string_append_c(out, '\n');
+	g_string_append(out, color ? PLAIN "\n" : "\n");
 }
 
 gboolean render_print_line(const struct kg_run_columns *cols, const char *line, gsize len, GString *out)
@@ -154,7 +155,7 @@ static void write_line(struct kg_render *r, const char *line, gsize len, GString
 {
 	if (r->print) {
 		if (!r->has_header)
-			render_print_header(r->print, out);
+			render_print_header(r->print, r->opts.color, out);
 		r->has_header = TRUE;
 		if (render_print_line(r->print, line, len, out))
 			return;
@@ -196,9 +197,9 @@ static void write_block(struct kg_render *r, const struct kg_run_event *ev, cons
 	if (!r->is_first && (r->was_block || !is_single))
 		g_string_append_c(out, '\n');
 	if (ev->type == KG_RUN_HIST)
-		render_hist(ev, cols, r->opts.width, out);
+		render_hist(ev, cols, &r->opts, out);
 	else
-		render_table(ev, cols, out);
+		render_table(ev, cols, r->opts.color, out);
 	r->was_block = !is_single;
 }
 

@@ -150,13 +150,17 @@ static void write_heading(const struct kg_run_row *row, const struct kg_run_colu
 	g_ptr_array_unref(keys);
 }
 
-void render_hist(const struct kg_run_event *ev, const struct kg_run_columns *cols, int width, GString *out)
+void render_hist(const struct kg_run_event *ev, const struct kg_run_columns *cols, const struct kg_render_opts *opts, GString *out)
 {
 	g_autoptr(GArray) order = rows_in_order(ev, cols);
 	const char *title = cols->title ? cols->title : cols->value.title ? cols->value.title : ev->name;
 
+	g_string_append(out, opts->color ? BOLD : "");
 	kg_text_escape(title ? title : "", -1, out);
-	g_string_append_c(out, '\n');
+	/* what is counted, and of what the bounds are */
+	if (cols->title && cols->value.title && !g_str_equal(cols->title, cols->value.title))
+		g_string_append_printf(out, ", %s", cols->value.title);
+	g_string_append(out, opts->color ? PLAIN "\n" : "\n");
 	if (order->len == 0)
 		g_string_append(out, "(nothing)\n");
 	for (guint i = 0; i < order->len; i++) {
@@ -166,7 +170,7 @@ void render_hist(const struct kg_run_event *ev, const struct kg_run_columns *col
 			g_string_append_c(out, '\n');
 			write_heading(row, cols, out);
 		}
-		write_buckets(row->value.buckets, &cols->value, width, out);
+		write_buckets(row->value.buckets, &cols->value, opts->width, out);
 	}
 	if (order->len < ev->rows->len)
 		g_string_append_printf(out, "(and %u more)\n", ev->rows->len - order->len);

@@ -106,6 +106,11 @@ static void append_keys(const struct kg_run_row *row, const struct kg_run_column
 		g_ptr_array_unref(keys);
 }
 
+static const char *unit_name(const struct kg_run_column *col)
+{
+	return kg_unit_name(col->is_text && col->unit == KG_UNIT_NONE ? KG_UNIT_STRING : col->unit);
+}
+
 static void append_columns(const struct kg_run_columns *cols, GString *out)
 {
 	g_string_append(out, ",\"keys\":[");
@@ -118,12 +123,12 @@ static void append_columns(const struct kg_run_columns *cols, GString *out)
 	for (guint i = 0; i < cols->n_keys; i++) {
 		if (i)
 			g_string_append_c(out, ',');
-		string(kg_unit_name(cols->keys[i].unit), out);
+		string(unit_name(&cols->keys[i]), out);
 	}
 	g_string_append(out, "],\"value\":");
 	string(cols->value.title ? cols->value.title : "value", out);
 	g_string_append(out, ",\"unit\":");
-	string(kg_unit_name(cols->value.unit), out);
+	string(unit_name(&cols->value), out);
 }
 
 static void append_map(const struct kg_run_event *ev, const struct kg_run_columns *cols, GString *out)

@@ -3,6 +3,9 @@
 
 #include <kgent/render.h>
 
+#define BOLD "\033[1m"
+#define PLAIN "\033[0m"
+
 /* A unit that a whole column is written in: values are divided by [factor]. */
 struct scale {
 	const char *suffix; /* "KiB", "ms"; "" for none */
@@ -32,9 +35,9 @@ GPtrArray *row_keys(const struct kg_run_columns *cols, const struct kg_run_row *
 GArray *rows_in_order(const struct kg_run_event *ev, const struct kg_run_columns *cols);
 
 /* [cols] is never NULL: for unknown maps it is a generic description. */
-void render_table(const struct kg_run_event *ev, const struct kg_run_columns *cols, GString *out);
-void render_hist(const struct kg_run_event *ev, const struct kg_run_columns *cols, int width, GString *out);
+void render_table(const struct kg_run_event *ev, const struct kg_run_columns *cols, gboolean color, GString *out);
+void render_hist(const struct kg_run_event *ev, const struct kg_run_columns *cols, const struct kg_render_opts *opts, GString *out);
 void render_json(const struct kg_run_event *ev, const struct kg_run_columns *cols, const struct kg_run_columns *print, GString *out);
 /* A line of tab-separated fields in columns; FALSE when it has another number of fields. */
 gboolean render_print_line(const struct kg_run_columns *cols, const char *line, gsize len, GString *out);
-void render_print_header(const struct kg_run_columns *cols, GString *out);
+void render_print_header(const struct kg_run_columns *cols, gboolean color, GString *out);

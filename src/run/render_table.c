@@ -92,8 +92,9 @@ static void table_add(struct table *t, char *cell)
 	g_ptr_array_add(t->cells, cell);
 }
 
-static void table_write(const struct table *t, GString *out)
+static void table_write(const struct table *t, gboolean color, GString *out)
 {
+	g_string_append(out, color ? BOLD : "");
 	for (guint i = 0; i < t->cells->len; i++) {
 		const char *cell = g_ptr_array_index(t->cells, i);
 		guint col = i % t->n;
@@ -108,7 +109,7 @@ static void table_write(const struct table *t, GString *out)
 		if (!t->is_right[col] && pad > 0 && !is_last)
 			g_string_append_printf(out, "%*s", pad, "");
 		if (is_last)
-			g_string_append_c(out, '\n');
+			g_string_append(out, color && i < t->n ? PLAIN "\n" : "\n");
 	}
 }
 
@@ -217,7 +218,8 @@ static gboolean add_keys(struct table *t, const struct kg_run_row *row, const st
 	return TRUE;
 }
 
-static void write_rows(const struct kg_run_event *ev, const GArray *order, const struct kg_run_columns *cols, GString *out)
+static void write_rows(const struct kg_run_event *ev, const GArray *order, const struct kg_run_columns *cols, gboolean color,
+		       GString *out)
 {
 	struct scale scale = value_scale(ev, order, &cols->value);
 	gboolean all_apart = TRUE;
@@ -231,7 +233,7 @@ static void write_rows(const struct kg_run_event *ev, const GArray *order, const
 		all_apart &= add_keys(&t, row, cols);
 		add_values(&t, &row->value, cols, &scale);
 	}
-	table_write(&t, out);
+	table_write(&t, color, out);
 	table_done(&t);
 	if (!all_apart)
 		g_string_append(out, "(keys that hold commas themselves and could not be told apart are shown as one)\n");
@@ -300,18 +302,21 @@ static void write_stack_rows(const struct kg_run_event *ev, const GArray *order,
 	}
 }
 
-/* A map without keys: "reads: 1,234". */
+/* A map without keys: "reads: 1,234", "reads, average duration: 1.5 ms". */
 static void write_single(const struct kg_run_event *ev, const struct kg_run_columns *cols, GString *out)
 {
 	const char *name = cols->title ? cols->title : cols->value.title ? cols->value.title : ev->name;
 
 	kg_text_escape(name ? name : "value", -1, out);
+	/* that a number without a unit is a count goes without saying; anything else does not */
+	if (cols->title && cols->value.title && (cols->value.unit != KG_UNIT_NONE || is_stats(ev)))
+		g_string_append_printf(out, ", %s", cols->value.title);
 	g_string_append(out, ": ");
 	write_value_line(&g_array_index(ev->rows, struct kg_run_row, 0).value, cols, out);
 	g_string_append_c(out, '\n');
 }
 
-void render_table(const struct kg_run_event *ev, const struct kg_run_columns *cols, GString *out)
+void render_table(const struct kg_run_event *ev, const struct kg_run_columns *cols, gboolean color, GString *out)
 {
 	g_autoptr(GArray) order = NULL;
 
@@ -331,7 +336,7 @@ void render_table(const struct kg_run_event *ev, const struct kg_run_columns *co
 	if (has_stack(cols))
 		write_stack_rows(ev, order, cols, out);
 	else
-		write_rows(ev, order, cols, out);
+		write_rows(ev, order, cols, color, out);
 	if (order->len < ev->rows->len)
 		g_string_append_printf(out, "(and %u more)\n", ev->rows->len - order->len);
 }

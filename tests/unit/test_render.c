@@ -238,6 +238,34 @@ static void test_stacks(void **state)
 		       "samples: 1,200  process: a,b\n    f+1\n    g+2\n\nsamples: 1  process: a\n    g\n");
 }
 
+static void test_single(void **state)
+{
+	g_autoptr(GPtrArray) cols = columns_new();
+	struct kg_run_columns *c = kg_run_columns_new("@x", 0);
+
+	c->title = g_strdup("reads");
+	set(&c->value, "count", KG_UNIT_NONE);
+	g_ptr_array_add(cols, c);
+	assert_renders("{\"type\": \"map\", \"data\": {\"@x\": 1234}}", cols, "reads: 1,234\n");
+	g_free(c->value.title);
+	set(&c->value, "average duration", KG_UNIT_NS);
+	assert_renders("{\"type\": \"stats\", \"data\": {\"@x\": 1500000}}", cols, "reads, average duration: 1.50 ms\n");
+}
+
+static void test_color(void **state)
+{
+	struct kg_render *r = kg_render_new(&(struct kg_render_opts){.color = TRUE});
+	static const char line[] = "{\"type\": \"map\", \"data\": {\"@x\": {\"k\\u001b[31m\": 1}}}";
+	g_autoptr(GString) out = g_string_new(NULL);
+	struct kg_run_event ev;
+
+	assert_true(kg_run_parse_line(line, strlen(line), &ev));
+	kg_render_event(r, &ev, out);
+	kg_run_event_clear(&ev);
+	kg_render_free(r);
+	assert_string_equal(out->str, "@x\n\033[1mKEY        VALUE\033[0m\nk\\x1b[31m      1\n");
+}
+
 static void test_hidden(void **state)
 {
 	g_autoptr(GPtrArray) cols = columns_new();
@@ -341,6 +369,8 @@ int main(void)
 		cmocka_unit_test(test_hist),
 		cmocka_unit_test(test_hist_bounds),
 		cmocka_unit_test(test_stacks),
+		cmocka_unit_test(test_single),
+		cmocka_unit_test(test_color),
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_printf),
 		cmocka_unit_test(test_printed_columns),
