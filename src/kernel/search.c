@@ -192,17 +192,22 @@ static void look_word(struct corpus *c, const struct word *w)
 			look(c, w->terms[i], 0.8f, FALSE);
 }
 
-/* How long a name is, in terms. A tracepoint's system and the sys_enter_ of system calls are not its own words. */
+/* Where a name's own words begin: behind a tracepoint's system, and the sys_enter_ of system calls. */
+static const char *own_words(const char *s, const char *end)
+{
+	const char *colon = memchr(s, ':', (gsize)(end - s));
+
+	s = colon ? colon + 1 : s;
+	return g_str_has_prefix(s, "sys_enter_") || g_str_has_prefix(s, "sys_exit_") ? strchr(s + 4, '_') + 1 : s;
+}
+
+/* How long a name is, in terms. */
 static guint terms_of(const struct corpus *c, guint doc)
 {
 	const char *s = c->text + c->starts[doc], *end = s + strcspn(s, "\t\n ");
-	const char *colon = memchr(s, ':', (gsize)(end - s));
 	guint n = 1;
 
-	s = colon ? colon + 1 : s;
-	if (g_str_has_prefix(s, "sys_enter_") || g_str_has_prefix(s, "sys_exit_"))
-		s = strchr(s + 4, '_') + 1;
-	for (; s < end; s++)
+	for (s = own_words(s, end); s < end; s++)
 		n += *s == '_';
 	return n;
 }
@@ -291,10 +296,17 @@ struct candidate {
 	double score;
 };
 
+static gsize length_of(const struct candidate *k)
+{
+	const char *s = k->c->text + k->c->starts[k->doc], *end = s + strcspn(s, "\t\n ");
+
+	return (gsize)(end - own_words(s, end));
+}
+
 static gint better(gconstpointer a, gconstpointer b)
 {
 	const struct candidate *x = a, *y = b;
-	gsize nx = x->c->starts[x->doc + 1] - x->c->starts[x->doc], ny = y->c->starts[y->doc + 1] - y->c->starts[y->doc];
+	gsize nx = length_of(x), ny = length_of(y);
 
 	if (x->score != y->score)
 		return x->score < y->score ? 1 : -1;
@@ -334,9 +346,11 @@ static gboolean has_phrase(const char *name, gsize len, const struct word *words
 static void candidates(const struct corpus *c, const struct word *words, guint n, double factor, GArray *out)
 {
 	for (guint doc = 0; doc < c->n; doc++) {
-		if (c->total[doc] <= 0)
-			continue;
 		const char *name = c->text + c->starts[doc];
+
+		/* What the macros of a tracepoint make is the tracepoint once more. */
+		if (c->total[doc] <= 0 || g_str_has_prefix(name, "__probestub_") || g_str_has_prefix(name, "__traceiter_"))
+			continue;
 		gsize len = strcspn(name, "\t\n ");
 		double covered = (double)c->matched[doc] / n;
 		struct candidate k = {c, doc, c->total[doc] * covered * covered * factor};
