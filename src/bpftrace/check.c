@@ -6,7 +6,8 @@
 
 #define MAX_FINDINGS 200 /* nobody reads more */
 
-struct kg_diag *kg_bt_say(struct kg_bt_check *c, enum kg_severity severity, const char *check, struct kg_loc loc, const char *fmt, ...)
+struct kg_diag *kg_bt_say(struct kg_bt_check *c, enum kg_severity severity, const char *check, struct kg_loc loc,
+			  const char *fmt, ...)
 {
 	g_autofree char *msg = NULL;
 	va_list ap;
@@ -73,7 +74,8 @@ void kg_bt_var_set(struct kg_bt_check *c, const char *name, const struct kg_bt_t
 	if (old)
 		*old = *ty;
 	else
-		g_hash_table_insert(c->scopes->pdata[c->scopes->len - 1], (gpointer)kg_bt_keep(c, name), g_memdup2(ty, sizeof(*ty)));
+		g_hash_table_insert(c->scopes->pdata[c->scopes->len - 1], (gpointer)kg_bt_keep(c, name),
+				    g_memdup2(ty, sizeof(*ty)));
 }
 
 /* ------------------------------------------------------------- statements */
@@ -101,8 +103,9 @@ static void hold_variable(struct kg_bt_check *c, const struct kg_bt_node *target
 	const struct kg_bt_ty *old = kg_bt_var_find(c, target->text);
 
 	if (old && kg_bt_ty_clash(old, ty))
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "variables", target->loc, "$%s keeps %s, and is assigned %s", target->text, kg_bt_ty_words(old),
-				     kg_bt_ty_words(ty)), "use another variable");
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "variables", target->loc, "$%s keeps %s, and is assigned %s",
+				     target->text, kg_bt_ty_words(old), kg_bt_ty_words(ty)),
+			   "use another variable");
 }
 
 static void check_assign(struct kg_bt_check *c, const struct kg_bt_node *s)
@@ -156,7 +159,8 @@ static void check_loop(struct kg_bt_check *c, const struct kg_bt_node *s)
 	if (s->kind == KG_BT_UNROLL && n->kind == KG_BT_INT && (n->num < 1 || n->num > 100))
 		kg_bt_say(c, KG_ERROR, "types", n->loc, "unroll takes a number from 1 to 100");
 	if (s->kind == KG_BT_UNROLL && (n->kind == KG_BT_VAR || n->kind == KG_BT_MAP || n->kind == KG_BT_BUILTIN))
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", n->loc, "unroll takes a number that is known before the program runs"),
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", n->loc,
+				     "unroll takes a number that is known before the program runs"),
 			   "use while (condition) { } instead");
 	c->loops++;
 	kg_bt_check_block(c, kg_bt_kid(s, 1));
@@ -186,7 +190,8 @@ static void check_statement(struct kg_bt_check *c, const struct kg_bt_node *s)
 		break;
 	case KG_BT_BREAK: case KG_BT_CONTINUE:
 		if (!c->loops && !(c->sub && c->sub->kind == KG_BT_MACRO))
-			kg_bt_say(c, KG_ERROR, "types", s->loc, "%s is only possible in a loop", kg_bt_kind_name(s->kind));
+			kg_bt_say(c, KG_ERROR, "types", s->loc, "%s is only possible in a loop",
+				  kg_bt_kind_name(s->kind));
 		break;
 	default: kg_bt_check_expr(c, s);
 	}
@@ -357,7 +362,8 @@ static gint by_place(gconstpointer a, gconstpointer b)
 	return x->loc.line != y->loc.line ? x->loc.line - y->loc.line : x->loc.col - y->loc.col;
 }
 
-int kg_bt_check(const struct kg_bt_program *program, struct kg_profile *profile, const struct kg_bt_version *version, GPtrArray *diags)
+int kg_bt_check(const struct kg_bt_program *program, struct kg_profile *profile, const struct kg_bt_version *version,
+		GPtrArray *diags)
 {
 	g_autoptr(GPtrArray) found = kg_diags_new();
 	struct kg_bt_check c = {.program = program, .profile = profile, .version = version, .diags = found};

@@ -15,11 +15,15 @@
 
 #include "parse.h"
 
-enum kg_bt_ty_kind { TY_UNKNOWN, TY_NONE, TY_INT, TY_STRING, TY_POINTER, TY_RECORD, TY_ARRAY, TY_TUPLE, TY_ARGS, TY_STACK, TY_OTHER, TY_AGG };
+enum kg_bt_ty_kind {
+	TY_UNKNOWN, TY_NONE, TY_INT, TY_STRING, TY_POINTER, TY_RECORD, TY_ARRAY, TY_TUPLE, TY_ARGS, TY_STACK,
+	TY_OTHER, TY_AGG,
+};
 
 struct kg_bt_ty {
 	enum kg_bt_ty_kind kind;
-	const char *c_name;   /* of TY_POINTER and TY_RECORD: "struct sock" (what is pointed to; NULL unknown); of big endian integers: "__be16" */
+	const char *c_name;   /* of TY_POINTER and TY_RECORD: "struct sock" (what is pointed to; NULL unknown); of big
+				 endian integers: "__be16" */
 	const char *agg;      /* of TY_AGG: "count" */
 	unsigned stars;       /* of TY_POINTER: 1 for struct sock * */
 	gboolean big_endian;
@@ -59,8 +63,8 @@ struct kg_bt_check {
 	int loops;
 };
 
-struct kg_diag *kg_bt_say(struct kg_bt_check *c, enum kg_severity severity, const char *check, struct kg_loc loc, const char *fmt, ...)
-	G_GNUC_PRINTF(5, 6);
+struct kg_diag *kg_bt_say(struct kg_bt_check *c, enum kg_severity severity, const char *check, struct kg_loc loc,
+			  const char *fmt, ...) G_GNUC_PRINTF(5, 6);
 /* Is the release older than minor (of 0.minor)? FALSE without a version. */
 gboolean kg_bt_older(const struct kg_bt_check *c, int minor);
 const char *kg_bt_keep(struct kg_bt_check *c, const char *s); /* a copy that lives as long as the check */

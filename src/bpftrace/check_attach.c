@@ -54,7 +54,9 @@ static const struct {
 static void hint_group(struct kg_bt_check *c, const struct kg_bt_attach *a, struct kg_diag *d)
 {
 	g_autofree char *pattern = g_strdup_printf("*:%s", a->target);
-	g_autoptr(GPtrArray) found = c->profile && d && a->parts->len == 1 ? kg_profile_match(c->profile, KG_PROBE_TRACEPOINT, pattern, 1) : NULL;
+	g_autoptr(GPtrArray) found = c->profile && d && a->parts->len == 1 ?
+					     kg_profile_match(c->profile, KG_PROBE_TRACEPOINT, pattern, 1) :
+					     NULL;
 
 	if (found && found->len)
 		kg_bt_hint(d, "did you mean tracepoint:%s?", (char *)found->pdata[0]);
@@ -76,7 +78,8 @@ static gboolean check_shape(struct kg_bt_check *c, const struct kg_bt_attach *a)
 		return FALSE;
 	}
 	for (guint i = 0; i < a->parts->len; i++)
-		if (!*(const char *)a->parts->pdata[i] && a->kind != KG_PROBE_USDT && a->kind != KG_PROBE_SOFTWARE && a->kind != KG_PROBE_HARDWARE) {
+		if (!*(const char *)a->parts->pdata[i] && a->kind != KG_PROBE_USDT && a->kind != KG_PROBE_SOFTWARE &&
+		    a->kind != KG_PROBE_HARDWARE) {
 			kg_bt_say(c, KG_ERROR, "attach", a->loc, "%s has an empty part", a->raw);
 			return FALSE;
 		}
@@ -92,7 +95,8 @@ static void check_timer(struct kg_bt_check *c, const struct kg_bt_attach *a)
 
 	if (!n) { /* interval:1s */
 		if (!g_ascii_isdigit(unit[0]))
-			kg_bt_say(c, KG_ERROR, "attach", a->loc, "%s says no number; it is written %s:%s:1", a->raw, a->kind_text, is_in(unit, units) ? unit : "s");
+			kg_bt_say(c, KG_ERROR, "attach", a->loc, "%s says no number; it is written %s:%s:1", a->raw,
+				  a->kind_text, is_in(unit, units) ? unit : "s");
 		else if (!kg_bt_lex_number(unit, strlen(unit), &value, &error, &hint) && !g_str_has_suffix(unit, "hz"))
 			kg_bt_say(c, KG_ERROR, "attach", a->loc, "%s is no duration", unit);
 		return;
@@ -100,7 +104,10 @@ static void check_timer(struct kg_bt_check *c, const struct kg_bt_attach *a)
 	if (!is_in(unit, units) && !strchr(unit, '$')) {
 		d = kg_bt_say(c, KG_ERROR, "attach", a->target_loc, "'%s' is no unit of time", unit);
 		near = kg_bt_near(unit, units);
-		kg_bt_hint(d, near && strlen(unit) > 1 ? "did you mean %s? The units are hz, s, ms and us" : "the units are hz, s, ms and us", near);
+		kg_bt_hint(d,
+			   near && strlen(unit) > 1 ? "did you mean %s? The units are hz, s, ms and us" :
+						      "the units are hz, s, ms and us",
+			   near);
 		return;
 	}
 	if (strchr(n, '$'))
@@ -118,7 +125,8 @@ static void check_event(struct kg_bt_check *c, const struct kg_bt_attach *a, con
 	if (is_in(event, events) || strpbrk(event, "$*?["))
 		return;
 	near = kg_bt_near(event, events);
-	kg_bt_hint(kg_bt_say(c, KG_ERROR, "attach", a->target_loc, "there is no %s event '%s'", a->kind == KG_PROBE_SOFTWARE ? "software" : "hardware", event),
+	kg_bt_hint(kg_bt_say(c, KG_ERROR, "attach", a->target_loc, "there is no %s event '%s'",
+			     a->kind == KG_PROBE_SOFTWARE ? "software" : "hardware", event),
 		   near ? "did you mean %s?" : NULL, near);
 }
 
@@ -129,7 +137,8 @@ static gboolean sets_max_probes(const struct kg_bt_program *p)
 	for (guint i = 0; i < p->config->len; i++) {
 		const struct kg_bt_node *name = kg_bt_kid(p->config->pdata[i], 0);
 
-		if (g_ascii_strcasecmp(name->text, "max_probes") == 0 || g_ascii_strcasecmp(name->text, "BPFTRACE_MAX_PROBES") == 0)
+		if (g_ascii_strcasecmp(name->text, "max_probes") == 0 ||
+		    g_ascii_strcasecmp(name->text, "BPFTRACE_MAX_PROBES") == 0)
 			return TRUE;
 	}
 	return FALSE;
@@ -151,8 +160,9 @@ static void check_wildcard(struct kg_bt_check *c, const struct kg_bt_attach *a)
 		if (near && near->len)
 			kg_bt_hint(d, "the nearest name is %s", (char *)near->pdata[0]);
 	} else if (found->len > limit && !sets_max_probes(c->program)) {
-		d = kg_bt_say(c, c->version ? KG_ERROR : KG_WARNING, "attach", a->loc, "%s matches more than %u places, and bpftrace attaches to %u at most",
-			      a->raw, limit, limit);
+		d = kg_bt_say(c, c->version ? KG_ERROR : KG_WARNING, "attach", a->loc,
+			      "%s matches more than %u places, and bpftrace attaches to %u at most", a->raw, limit,
+			      limit);
 		kg_bt_hint(d, "narrow the pattern, or set BPFTRACE_MAX_PROBES");
 	}
 }
@@ -176,11 +186,13 @@ static void check_exists(struct kg_bt_check *c, const struct kg_bt_attach *a)
 		*plus = '\0';
 	r = kg_profile_find(c->profile, a->kind, target, &point, &err);
 	if (r == -KG_E_NOTFOUND) {
-		d = kg_bt_say(c, severity_of(c, a), "attach", a->loc, "%s", err.msg ? err.msg : "this attach point does not exist");
+		d = kg_bt_say(c, severity_of(c, a), "attach", a->loc, "%s",
+			      err.msg ? err.msg : "this attach point does not exist");
 		if (err.hint)
 			kg_bt_hint(d, "%s", err.hint);
 	} else if (r == 0 && point->usable == KG_NO) {
-		kg_bt_say(c, severity_of(c, a), "attach", a->loc, "%s can't be used: %s", a->raw, point->why ? point->why : "this kernel does not allow it");
+		kg_bt_say(c, severity_of(c, a), "attach", a->loc, "%s can't be used: %s", a->raw,
+			  point->why ? point->why : "this kernel does not allow it");
 	}
 	kg_point_free(point);
 }
@@ -195,8 +207,8 @@ static void check_on_kernel(struct kg_bt_check *c, const struct kg_bt_attach *a)
 	const char *why = NULL;
 
 	if (kg_profile_kind_usable(c->profile, a->kind, &why) == KG_NO) {
-		kg_bt_say(c, KG_ERROR, "attach", a->loc, "%s probes can't be used on this kernel: %s", kg_probe_info(a->kind)->modern,
-			  why ? why : "it does not have them");
+		kg_bt_say(c, KG_ERROR, "attach", a->loc, "%s probes can't be used on this kernel: %s",
+			  kg_probe_info(a->kind)->modern, why ? why : "it does not have them");
 		return;
 	}
 	if (!is_kernels(a->kind) || strchr(a->target, '$'))

@@ -39,7 +39,8 @@ static void unknown_function(struct kg_bt_check *c, const struct kg_bt_node *cal
 	near = kg_bt_near(call->text, (const char *const *)names->pdata);
 	if (kg_bt_builtin_find(call->text))
 		kg_bt_hint(d, "%s is a value, and is written without brackets", call->text);
-	else if (!strcmp(call->text, "ntohs") || !strcmp(call->text, "ntohl") || !strcmp(call->text, "htons") || !strcmp(call->text, "htonl"))
+	else if (!strcmp(call->text, "ntohs") || !strcmp(call->text, "ntohl") || !strcmp(call->text, "htons") ||
+		 !strcmp(call->text, "htonl"))
 		kg_bt_hint(d, "use bswap()");
 	else if (near)
 		kg_bt_hint(d, "did you mean %s()?", near);
@@ -72,22 +73,34 @@ static char conversion(const char *s, gsize *len)
 	return s[i] && strchr("diuxXopcs%", s[i]) ? s[i] : '\0';
 }
 
-static void check_conversion(struct kg_bt_check *c, const char *name, char conv, const struct kg_bt_node *arg, const struct kg_bt_ty *ty)
+static void check_conversion(struct kg_bt_check *c, const char *name, char conv, const struct kg_bt_node *arg,
+			     const struct kg_bt_ty *ty)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 
 	kg_bt_print_expr(arg, text);
 	if (conv == 's' && ty->kind == TY_INT && !ty->is_enum)
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%s needs a string, and %s is a number", name, text->str),
-			   ty->is_literal ? "show it with %%d; %s is no address" : "show it with %%d, or read the string it points to with str(%s)", text->str);
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%s needs a string, and %s is a number",
+				     name, text->str),
+			   ty->is_literal ? "show it with %%d; %s is no address" :
+					    "show it with %%d, or read the string it points to with str(%s)",
+			   text->str);
 	else if (strchr("diuxXoc", conv) && ty->kind == TY_STACK)
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%%c needs a number, and this is a stack", name, conv), "show it with %%s");
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%%c needs a number, and this is a stack",
+				     name, conv),
+			   "show it with %%s");
 	else if (strchr("diuxXoc", conv) && ty->kind == TY_STRING)
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%%c needs a number, and %s is a string", name, conv, text->str), "show it with %%s");
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%%c needs a number, and %s is a string",
+				     name, conv, text->str),
+			   "show it with %%s");
 	else if (conv == 's' && ty->kind == TY_POINTER)
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%s needs a string, and %s is a pointer", name, text->str), "read the string with str(%s)", text->str);
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s's %%s needs a string, and %s is a pointer",
+				     name, text->str),
+			   "read the string with str(%s)", text->str);
 	else if (ty->kind == TY_AGG && kg_bt_older(c, 21))
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "version", arg->loc, "bpftrace before 0.21 can't read what %s() keeps; it is shown with print()", ty->agg),
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "version", arg->loc,
+				     "bpftrace before 0.21 can't read what %s() keeps; it is shown with print()",
+				     ty->agg),
 			   "print(@%s)", arg->kind == KG_BT_MAP ? arg->text : "");
 }
 
@@ -97,7 +110,8 @@ static void unknown_conversion(struct kg_bt_check *c, const struct kg_bt_node *c
 
 	*len = MIN(*len, strlen(s));
 	if (*s && g_ascii_isalpha(bad[strlen(bad) - 1]))
-		kg_bt_hint(kg_bt_say(c, KG_WARNING, "types", kg_bt_kid(call, 0)->loc, "%s() does not know %%%s, and prints it as it is", call->text, bad),
+		kg_bt_hint(kg_bt_say(c, KG_WARNING, "types", kg_bt_kid(call, 0)->loc,
+				     "%s() does not know %%%s, and prints it as it is", call->text, bad),
 			   "a percent sign is written %%%%");
 }
 
@@ -108,9 +122,10 @@ static void check_format(struct kg_bt_check *c, const struct kg_bt_node *call, c
 	gsize len;
 
 	if (format->kind != KG_BT_STRING) {
-		if (format->kind == KG_BT_VAR || format->kind == KG_BT_MAP || format->kind == KG_BT_BUILTIN || format->kind == KG_BT_INT ||
-		    format->kind == KG_BT_MEMBER)
-			kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", format->loc, "%s() needs a string in quotes as its format", call->text),
+		if (format->kind == KG_BT_VAR || format->kind == KG_BT_MAP || format->kind == KG_BT_BUILTIN ||
+		    format->kind == KG_BT_INT || format->kind == KG_BT_MEMBER)
+			kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", format->loc,
+					     "%s() needs a string in quotes as its format", call->text),
 				   "%s(\"...\\n\", ...)", call->text);
 		return;
 	}
@@ -128,8 +143,8 @@ static void check_format(struct kg_bt_check *c, const struct kg_bt_node *call, c
 			check_conversion(c, call->text, conv, kg_bt_kid(call, n), &types[n]);
 	}
 	if (n != given)
-		kg_bt_say(c, KG_ERROR, "types", call->loc, "the format of %s() wants %u value%s, and %u %s given", call->text, n, n == 1 ? "" : "s", given,
-			  given == 1 ? "is" : "are");
+		kg_bt_say(c, KG_ERROR, "types", call->loc, "the format of %s() wants %u value%s, and %u %s given",
+			  call->text, n, n == 1 ? "" : "s", given, given == 1 ? "is" : "are");
 }
 
 /* ------------------------------------------------------------------ calls */
@@ -143,18 +158,22 @@ static gboolean is_map_function(const char *name)
 /* The first argument of a map function. TRUE: it was dealt with. */
 static gboolean check_map_argument(struct kg_bt_check *c, const struct kg_bt_node *call, const struct kg_bt_node *arg)
 {
-	gboolean must = !strcmp(call->text, "clear") || !strcmp(call->text, "zero"), is_delete = !strcmp(call->text, "delete");
+	gboolean must = !strcmp(call->text, "clear") || !strcmp(call->text, "zero"),
+		 is_delete = !strcmp(call->text, "delete");
 
 	if (arg->kind != KG_BT_MAP) {
 		if (must || is_delete || !strcmp(call->text, "has_key"))
-			if (arg->kind == KG_BT_INT || arg->kind == KG_BT_STRING || arg->kind == KG_BT_VAR || arg->kind == KG_BT_BUILTIN)
+			if (arg->kind == KG_BT_INT || arg->kind == KG_BT_STRING || arg->kind == KG_BT_VAR ||
+			    arg->kind == KG_BT_BUILTIN)
 				kg_bt_say(c, KG_ERROR, "maps", arg->loc, "%s() needs a map", call->text);
 		return FALSE;
 	}
 	if (kg_bt_n_kids(arg)) {
 		if (must)
-			kg_bt_hint(kg_bt_say(c, KG_ERROR, "maps", arg->loc, "%s() takes a whole map, without a key", call->text),
-				   "%s(@%s); one key is removed with delete(@%s[key])", call->text, arg->text, arg->text);
+			kg_bt_hint(kg_bt_say(c, KG_ERROR, "maps", arg->loc, "%s() takes a whole map, without a key",
+					     call->text),
+				   "%s(@%s); one key is removed with delete(@%s[key])", call->text, arg->text,
+				   arg->text);
 		return FALSE;
 	}
 	kg_bt_map_whole(c, arg, TRUE);
@@ -162,7 +181,8 @@ static gboolean check_map_argument(struct kg_bt_check *c, const struct kg_bt_nod
 		struct kg_bt_map_info *info = kg_bt_map_get(c, arg->text);
 
 		if (info->n_keys > 0)
-			kg_bt_hint(kg_bt_say(c, KG_ERROR, "maps", arg->loc, "delete() needs the key that is to be removed"),
+			kg_bt_hint(kg_bt_say(c, KG_ERROR, "maps", arg->loc,
+					     "delete() needs the key that is to be removed"),
 				   "delete(@%s[key]); the whole map is emptied with clear(@%s)", arg->text, arg->text);
 	}
 	return TRUE;
@@ -171,17 +191,19 @@ static gboolean check_map_argument(struct kg_bt_check *c, const struct kg_bt_nod
 /* kstack(perf, 3), nsecs(monotonic): words that stand for themselves. */
 static gboolean takes_words(const char *name)
 {
-	return !strcmp(name, "kstack") || !strcmp(name, "ustack") || !strcmp(name, "nsecs") || !strcmp(name, "pid") || !strcmp(name, "tid") ||
-	       !strcmp(name, "tseries");
+	return !strcmp(name, "kstack") || !strcmp(name, "ustack") || !strcmp(name, "nsecs") || !strcmp(name, "pid") ||
+	       !strcmp(name, "tid") || !strcmp(name, "tseries");
 }
 
-static void check_place(struct kg_bt_check *c, const struct kg_bt_node *call, const struct kg_bt_function *f, gboolean is_map_value)
+static void check_place(struct kg_bt_check *c, const struct kg_bt_node *call, const struct kg_bt_function *f,
+			gboolean is_map_value)
 {
 	int n = (int)kg_bt_n_kids(call);
 	g_autofree char *want = NULL;
 
 	if ((f->flags & KG_BT_F_AGGREGATE) && !is_map_value)
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", call->loc, "%s() can only be assigned to a map, and to nothing else", f->name),
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", call->loc,
+				     "%s() can only be assigned to a map, and to nothing else", f->name),
 			   "@name = %s(...); or by key: @name[key] = %s(...)", f->name, f->name);
 	if (n >= f->min_args && (f->max_args < 0 || n <= f->max_args))
 		return;
@@ -191,7 +213,8 @@ static void check_place(struct kg_bt_check *c, const struct kg_bt_node *call, co
 		want = g_strdup_printf("at least %d argument%s", f->min_args, f->min_args == 1 ? "" : "s");
 	else
 		want = g_strdup_printf("%d to %d arguments", f->min_args, f->max_args);
-	kg_bt_say(c, KG_ERROR, "types", call->loc, "%s() takes %s, and %d %s given", f->name, want, n, n == 1 ? "is" : "are");
+	kg_bt_say(c, KG_ERROR, "types", call->loc, "%s() takes %s, and %d %s given", f->name, want, n,
+		  n == 1 ? "is" : "are");
 }
 
 static gboolean is_shown_by(const struct kg_bt_function *f, guint arg)
@@ -244,10 +267,14 @@ struct kg_bt_ty kg_bt_check_call(struct kg_bt_check *c, const struct kg_bt_node 
 		if ((f->flags & KG_BT_F_AGGREGATE) && types[i].kind == TY_STRING)
 			kg_bt_say(c, KG_ERROR, "types", arg->loc, "%s() needs a number, and this is a string", f->name);
 	}
-	if (!strcmp(f->name, "print") && n > 1 && kg_bt_kid(call, 0)->kind != KG_BT_MAP && kg_bt_kid(call, 0)->kind != KG_BT_NAME)
-		kg_bt_say(c, KG_ERROR, "types", call->loc, "print() of something that is no map takes 1 argument, and %u are given", n);
+	if (!strcmp(f->name, "print") && n > 1 && kg_bt_kid(call, 0)->kind != KG_BT_MAP &&
+	    kg_bt_kid(call, 0)->kind != KG_BT_NAME)
+		kg_bt_say(c, KG_ERROR, "types", call->loc,
+			  "print() of something that is no map takes 1 argument, and %u are given", n);
 	if (!strcmp(f->name, "str") && n && types[0].kind == TY_STRING && kg_bt_older(c, 20))
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", kg_bt_kid(call, 0)->loc, "str() needs an address, and this is a string already"), "leave str() out");
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", kg_bt_kid(call, 0)->loc,
+				     "str() needs an address, and this is a string already"),
+			   "leave str() out");
 	if ((f->flags & KG_BT_F_FORMAT) && n)
 		check_format(c, call, types);
 	return result_of(c, f);

@@ -8,13 +8,16 @@
 static gboolean is_int_name(const char *t)
 {
 	static const char *const names[] = {
-		"int", "unsigned int", "unsigned", "long", "unsigned long", "long int", "long unsigned int", "unsigned long int",
-		"long long", "unsigned long long", "long long int", "long long unsigned int", "unsigned long long int", "short",
-		"unsigned short", "short int", "short unsigned int", "unsigned short int", "signed char", "unsigned char", "char", "bool",
-		"_Bool", "size_t", "ssize_t", "pid_t", "uid_t", "gid_t", "dev_t", "umode_t", "loff_t", "gfp_t", "sector_t", "uint8",
-		"uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "int8_t",
-		"int16_t", "int32_t", "int64_t", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "__u8", "__u16", "__u32", "__u64",
-		"__s8", "__s16", "__s32", "__s64", "__be16", "__be32", "__be64", "__le16", "__le32", "__le64", "signed", "signed int"};
+		"int", "unsigned int", "unsigned", "long", "unsigned long", "long int", "long unsigned int",
+		"unsigned long int", "long long", "unsigned long long", "long long int", "long long unsigned int",
+		"unsigned long long int", "short", "unsigned short", "short int", "short unsigned int",
+		"unsigned short int", "signed char", "unsigned char", "char", "bool", "_Bool", "size_t", "ssize_t",
+		"pid_t", "uid_t", "gid_t", "dev_t", "umode_t", "loff_t", "gfp_t", "sector_t", "uint8", "uint16",
+		"uint32", "uint64", "int8", "int16", "int32", "int64", "uint8_t", "uint16_t", "uint32_t",
+		"uint64_t", "int8_t", "int16_t", "int32_t", "int64_t", "u8", "u16", "u32", "u64", "s8", "s16",
+		"s32", "s64", "__u8", "__u16", "__u32", "__u64", "__s8", "__s16", "__s32", "__s64", "__be16",
+		"__be32", "__be64", "__le16", "__le32", "__le64", "signed", "signed int"
+	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
 		if (!strcmp(t, names[i]))
@@ -48,7 +51,8 @@ static char *base_of(const char *text, unsigned *stars, gboolean *is_array)
 	}
 	words = g_strsplit(copy, " ", -1);
 	for (char **w = words; *w; w++)
-		if (**w && strcmp(*w, "const") && strcmp(*w, "volatile") && strcmp(*w, "restrict") && strcmp(*w, "__user"))
+		if (**w && strcmp(*w, "const") && strcmp(*w, "volatile") && strcmp(*w, "restrict") &&
+		    strcmp(*w, "__user"))
 			g_string_append_printf(out, "%s%s", out->len ? " " : "", *w);
 	return g_string_free(out, FALSE);
 }
@@ -71,7 +75,9 @@ struct kg_bt_ty kg_bt_ty_of_c(struct kg_bt_check *c, const char *text, uint32_t 
 	if (g_str_has_prefix(base, "enum "))
 		return (struct kg_bt_ty){.kind = TY_INT, .is_enum = TRUE};
 	if (is_int_name(base))
-		return (struct kg_bt_ty){.kind = TY_INT, .big_endian = is_big_endian(base), .c_name = is_big_endian(base) ? kg_bt_keep(c, base) : NULL};
+		return (struct kg_bt_ty){.kind = TY_INT,
+					 .big_endian = is_big_endian(base),
+					 .c_name = is_big_endian(base) ? kg_bt_keep(c, base) : NULL};
 	return (struct kg_bt_ty){.kind = TY_UNKNOWN};
 }
 
@@ -112,7 +118,8 @@ void kg_bt_check_shown(struct kg_bt_check *c, const struct kg_bt_node *e, const 
 	if (!ty->big_endian)
 		return;
 	kg_bt_print_expr(e, text);
-	d = kg_bt_say(c, KG_WARNING, "bytes", e->loc, "%s (%s) is shown as the kernel keeps it (big endian), not in host byte order", text->str,
+	d = kg_bt_say(c, KG_WARNING, "bytes", e->loc,
+		      "%s (%s) is shown as the kernel keeps it (big endian), not in host byte order", text->str,
 		      ty->c_name ? ty->c_name : "big endian");
 	if (ty->c_name && !strcmp(ty->c_name, "__be32"))
 		kg_bt_hint(d, "bswap(%s) for a number, ntop(%s) for an IPv4 address", text->str, text->str);
@@ -120,16 +127,18 @@ void kg_bt_check_shown(struct kg_bt_check *c, const struct kg_bt_node *e, const 
 		kg_bt_hint(d, "bswap(%s)", text->str);
 }
 
-static void check_compared(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_ty *a, const struct kg_bt_ty *b,
-			   const struct kg_bt_node *other)
+static void check_compared(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_ty *a,
+			   const struct kg_bt_ty *b, const struct kg_bt_node *other)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 
 	if (!a->big_endian || b->big_endian || b->kind != TY_INT || (other->kind == KG_BT_INT && other->num == 0))
 		return;
 	kg_bt_print_expr(e, text);
-	kg_bt_hint(kg_bt_say(c, KG_WARNING, "bytes", e->loc, "%s (%s) is in big endian, and is compared with a number that is not", text->str,
-			     a->c_name ? a->c_name : "big endian"), "bswap(%s)", text->str);
+	kg_bt_hint(kg_bt_say(c, KG_WARNING, "bytes", e->loc,
+			     "%s (%s) is in big endian, and is compared with a number that is not", text->str,
+			     a->c_name ? a->c_name : "big endian"),
+		   "bswap(%s)", text->str);
 }
 
 /* ------------------------------------------------------------------ names */
@@ -154,7 +163,8 @@ static struct kg_bt_ty check_builtin(struct kg_bt_check *c, const struct kg_bt_n
 	const char *where = NULL;
 
 	if (!strcmp(b->name, "arg0")) {
-		kinds = KIND(KPROBE) | KIND(UPROBE) | KIND(USDT) | KIND(RAWTRACEPOINT) | KIND(WATCHPOINT) | KIND(ASYNCWATCHPOINT);
+		kinds = KIND(KPROBE) | KIND(UPROBE) | KIND(USDT) | KIND(RAWTRACEPOINT) | KIND(WATCHPOINT) |
+			KIND(ASYNCWATCHPOINT);
 		where = "kprobe, uprobe, usdt and rawtracepoint probes";
 	} else if (!strcmp(b->name, "sarg0")) {
 		kinds = KIND(KPROBE) | KIND(UPROBE);
@@ -169,8 +179,11 @@ static struct kg_bt_ty check_builtin(struct kg_bt_check *c, const struct kg_bt_n
 	if (where && !any_attach(c, kinds)) {
 		const struct kg_bt_attach *a = c->probe->attach->pdata[0];
 
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "%s is not known in a %s probe; it is in %s", e->text, kg_probe_info(a->kind)->name, where),
-			   strcmp(b->name, "arg0") || a->kind != KG_PROBE_TRACEPOINT ? NULL : "a tracepoint's fields are read with args->NAME");
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "%s is not known in a %s probe; it is in %s",
+				     e->text, kg_probe_info(a->kind)->name, where),
+			   strcmp(b->name, "arg0") || a->kind != KG_PROBE_TRACEPOINT ?
+				   NULL :
+				   "a tracepoint's fields are read with args->NAME");
 	}
 	if (!strcmp(b->name, "args"))
 		return (struct kg_bt_ty){.kind = TY_ARGS};
@@ -193,7 +206,8 @@ static struct kg_bt_ty check_name(struct kg_bt_check *c, const struct kg_bt_node
 	GPtrArray *names;
 	const char *near;
 
-	if (g_hash_table_contains(c->defines, e->text) || c->has_include || c->has_import || c->sub || !strcmp(e->text, "_") || !c->profile)
+	if (g_hash_table_contains(c->defines, e->text) || c->has_include || c->has_import || c->sub ||
+	    !strcmp(e->text, "_") || !c->profile)
 		return (struct kg_bt_ty){.kind = TY_UNKNOWN};
 	if (kg_profile_enumerator(c->profile, e->text, &value) != -KG_E_NOTFOUND)
 		return (struct kg_bt_ty){.kind = TY_UNKNOWN}; /* there, or no way to know */
@@ -207,7 +221,8 @@ static struct kg_bt_ty check_name(struct kg_bt_check *c, const struct kg_bt_node
 	near = kg_bt_near(e->text, (const char *const *)names->pdata);
 	g_ptr_array_free(names, TRUE);
 	if (!strcmp(e->text, "AF_INET") || !strcmp(e->text, "AF_INET6"))
-		kg_bt_hint(d, "it is a macro of C: write %s, or #include <sys/socket.h> at the top", strcmp(e->text, "AF_INET") ? "10" : "2");
+		kg_bt_hint(d, "it is a macro of C: write %s, or #include <sys/socket.h> at the top",
+			   strcmp(e->text, "AF_INET") ? "10" : "2");
 	else if (kg_bt_var_find(c, e->text))
 		kg_bt_hint(d, "did you mean $%s?", e->text);
 	else if (near)
@@ -228,7 +243,9 @@ static struct kg_bt_ty check_var(struct kg_bt_check *c, const struct kg_bt_node 
 		return *ty;
 	if (g_hash_table_contains(c->gone, e->text)) {
 		if (c->version && !kg_bt_older(c, 22))
-			kg_bt_hint(kg_bt_say(c, KG_ERROR, "variables", e->loc, "$%s ended with the block in which it was assigned (since bpftrace 0.22)", e->text),
+			kg_bt_hint(kg_bt_say(c, KG_ERROR, "variables", e->loc,
+					     "$%s ended with the block in which it was assigned (since bpftrace 0.22)",
+					     e->text),
 				   "declare it before the block: let $%s;", e->text);
 		return (struct kg_bt_ty){0};
 	}
@@ -256,7 +273,8 @@ static struct kg_bt_ty check_var(struct kg_bt_check *c, const struct kg_bt_node 
 /* ---------------------------------------------------------------- members */
 
 /* A struct of the program's own: its field's type. FALSE: no such field. */
-static gboolean own_member(struct kg_bt_check *c, const struct kg_bt_node *record, guint from, const char *name, struct kg_bt_ty *ret)
+static gboolean own_member(struct kg_bt_check *c, const struct kg_bt_node *record, guint from, const char *name,
+			   struct kg_bt_ty *ret)
 {
 	for (guint i = from; i < kg_bt_n_kids(record); i++) {
 		const struct kg_bt_node *f = kg_bt_kid(record, i);
@@ -286,7 +304,8 @@ static struct kg_bt_ty record_member(struct kg_bt_check *c, const char *record, 
 
 	if (own) {
 		if (!own_member(c, own, 1, e->text, &ty))
-			kg_bt_say(c, KG_ERROR, "types", e->loc, "%s has no field '%s' (it is defined on line %d)", record, e->text, own->loc.line);
+			kg_bt_say(c, KG_ERROR, "types", e->loc, "%s has no field '%s' (it is defined on line %d)",
+				  record, e->text, own->loc.line);
 		return ty;
 	}
 	if (!c->profile)
@@ -306,8 +325,8 @@ static struct kg_bt_ty record_member(struct kg_bt_check *c, const char *record, 
 }
 
 /* The field of one attach point; what is found is added to *ty unless that is known. */
-static void hold_field(struct kg_bt_check *c, const struct kg_bt_node *e, enum kg_probe_kind kind, const char *raw, const char *target,
-		       struct kg_bt_ty *ty)
+static void hold_field(struct kg_bt_check *c, const struct kg_bt_node *e, enum kg_probe_kind kind, const char *raw,
+		       const char *target, struct kg_bt_ty *ty)
 {
 	const GPtrArray *fields = *target ? kg_profile_fields(c->profile, kind, target) : NULL;
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -342,7 +361,8 @@ static void hold_field(struct kg_bt_check *c, const struct kg_bt_node *e, enum k
 #define MAX_EXPANDED 100
 
 /* bpftrace compiles a wildcard's block for each tracepoint: each must have the field. */
-static void hold_wildcard(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_attach *a, struct kg_bt_ty *ty)
+static void hold_wildcard(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_attach *a,
+			  struct kg_bt_ty *ty)
 {
 	g_autoptr(GPtrArray) found = NULL;
 
@@ -385,17 +405,20 @@ static struct kg_bt_ty check_member(struct kg_bt_check *c, const struct kg_bt_no
 		return args_member(c, e);
 	if (g_ascii_isdigit(e->text[0])) {
 		if (of.kind == TY_INT || of.kind == TY_STRING)
-			kg_bt_say(c, KG_ERROR, "types", e->loc, "only a tuple has an element .%s, and this is %s", e->text,
-				  of.kind == TY_INT ? "a number" : "a string");
+			kg_bt_say(c, KG_ERROR, "types", e->loc, "only a tuple has an element .%s, and this is %s",
+				  e->text, of.kind == TY_INT ? "a number" : "a string");
 		else if (of.kind == TY_TUPLE && of.n && g_ascii_strtoull(e->text, NULL, 10) >= of.n)
 			kg_bt_say(c, KG_ERROR, "types", e->loc, "this tuple has %u elements, .0 to .%u", of.n, of.n - 1);
 		return (struct kg_bt_ty){0};
 	}
 	if (of.kind == TY_POINTER && of.stars == 1 && e->op == KG_BT_DOT && kg_bt_older(c, 22))
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "this is a pointer to %s, and its fields are read with ->", of.c_name),
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc,
+				     "this is a pointer to %s, and its fields are read with ->", of.c_name),
 			   "write ->%s", e->text);
 	if ((of.kind == TY_POINTER && of.stars == 1) || of.kind == TY_RECORD)
-		return g_str_has_prefix(of.c_name, "struct ") || g_str_has_prefix(of.c_name, "union ") ? record_member(c, of.c_name, e) : (struct kg_bt_ty){0};
+		return g_str_has_prefix(of.c_name, "struct ") || g_str_has_prefix(of.c_name, "union ") ?
+			       record_member(c, of.c_name, e) :
+			       (struct kg_bt_ty){0};
 	if ((of.kind == TY_INT || of.kind == TY_STRING) && !of.is_enum && e->op == KG_BT_ARROW) {
 		g_autoptr(GString) text = g_string_new(NULL);
 
@@ -419,9 +442,12 @@ void kg_bt_check_condition(struct kg_bt_check *c, const struct kg_bt_node *e)
 	struct kg_bt_ty ty = kg_bt_check_expr(c, e);
 
 	if (ty.kind == TY_STRING && (!c->version || kg_bt_older(c, 24)))
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "a string is no condition"), "compare it with something: != \"\"");
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "a string is no condition"),
+			   "compare it with something: != \"\"");
 	else if (ty.kind == TY_POINTER && kg_bt_older(c, 23))
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.23 takes no pointer as a condition"), "compare it with 0: != 0");
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "version", e->loc,
+				     "bpftrace before 0.23 takes no pointer as a condition"),
+			   "compare it with 0: != 0");
 	else if (ty.kind == TY_AGG && kg_bt_older(c, 21))
 		kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.21 can't read what %s() keeps", ty.agg);
 }
@@ -429,7 +455,8 @@ void kg_bt_check_condition(struct kg_bt_check *c, const struct kg_bt_node *e)
 /* Operators that strings do not have: all but == and !=, and what newer releases cast to a truth value. */
 static void check_strings(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_ty *ty)
 {
-	if (ty->kind == TY_STRING && e->op != KG_BT_EQ && e->op != KG_BT_NE && e->op != KG_BT_LAND && e->op != KG_BT_LOR && e->op != KG_BT_NOT)
+	if (ty->kind == TY_STRING && e->op != KG_BT_EQ && e->op != KG_BT_NE && e->op != KG_BT_LAND &&
+	    e->op != KG_BT_LOR && e->op != KG_BT_NOT)
 		kg_bt_say(c, KG_ERROR, "types", e->loc, "strings have no operator %s", kg_bt_op_text(e->op));
 }
 
@@ -440,20 +467,26 @@ static struct kg_bt_ty check_binary(struct kg_bt_check *c, const struct kg_bt_no
 	gboolean is_compare = e->op >= KG_BT_LT && e->op <= KG_BT_NE;
 	gboolean is_arithmetic = e->op <= KG_BT_SHR || (e->op >= KG_BT_BAND && e->op <= KG_BT_BOR);
 
-	if ((is_compare || is_arithmetic) && ((a.kind == TY_STRING && b.kind == TY_INT) || (a.kind == TY_INT && b.kind == TY_STRING)))
-		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "%s is %s with %s", kind_words(&a), is_compare ? "compared" : "combined", kind_words(&b)),
-			   "%s", (a.kind == TY_INT ? left : right)->kind == KG_BT_INT ? "a string needs quotes" : "compare values of one kind");
+	if ((is_compare || is_arithmetic) &&
+	    ((a.kind == TY_STRING && b.kind == TY_INT) || (a.kind == TY_INT && b.kind == TY_STRING)))
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "%s is %s with %s", kind_words(&a),
+				     is_compare ? "compared" : "combined", kind_words(&b)),
+			   "%s",
+			   (a.kind == TY_INT ? left : right)->kind == KG_BT_INT ? "a string needs quotes" :
+										  "compare values of one kind");
 	else if (a.kind == TY_STRING && b.kind == TY_STRING)
 		check_strings(c, e, &a);
 	if ((a.kind == TY_AGG || b.kind == TY_AGG) && kg_bt_older(c, 21))
-		kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.21 can't read what %s() keeps", a.kind == TY_AGG ? a.agg : b.agg);
+		kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.21 can't read what %s() keeps",
+			  a.kind == TY_AGG ? a.agg : b.agg);
 	if (is_compare) {
 		check_compared(c, left, &a, &b, right);
 		check_compared(c, right, &b, &a, left);
 	}
 	if (a.kind == TY_POINTER && (e->op == KG_BT_PLUS || e->op == KG_BT_MINUS))
 		return a;
-	if (is_arithmetic && (a.kind == TY_UNKNOWN || b.kind == TY_UNKNOWN || a.kind == TY_POINTER || b.kind == TY_POINTER))
+	if (is_arithmetic &&
+	    (a.kind == TY_UNKNOWN || b.kind == TY_UNKNOWN || a.kind == TY_POINTER || b.kind == TY_POINTER))
 		return (struct kg_bt_ty){0};
 	return (struct kg_bt_ty){.kind = TY_INT};
 }
@@ -505,7 +538,8 @@ static struct kg_bt_ty check_ternary(struct kg_bt_check *c, const struct kg_bt_n
 	b = kg_bt_check_expr(c, kg_bt_kid(e, 2));
 	a.is_literal = FALSE;
 	if (kg_bt_ty_clash(&a, &b) && a.kind != TY_AGG && b.kind != TY_AGG)
-		kg_bt_say(c, KG_ERROR, "types", e->loc, "the two values of '?' are %s and %s", kg_bt_ty_words(&a), kg_bt_ty_words(&b));
+		kg_bt_say(c, KG_ERROR, "types", e->loc, "the two values of '?' are %s and %s", kg_bt_ty_words(&a),
+			  kg_bt_ty_words(&b));
 	return a.kind == b.kind ? a : (struct kg_bt_ty){0};
 }
 

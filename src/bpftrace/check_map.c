@@ -43,14 +43,16 @@ static int count_keys(struct kg_bt_check *c, const struct kg_bt_node *map, enum 
 			kinds[i] = ty.kind;
 		if (n == 1 && key->kind == KG_BT_TUPLE)
 			n = -1;
-		else if (n == 1 && ty.kind != TY_INT && ty.kind != TY_STRING && ty.kind != TY_STACK && ty.kind != TY_POINTER)
+		else if (n == 1 && ty.kind != TY_INT && ty.kind != TY_STRING && ty.kind != TY_STACK &&
+			 ty.kind != TY_POINTER)
 			n = -1;
 	}
 	return n;
 }
 
 /* A key that is a number here and a string there. */
-static void hold_kinds(struct kg_bt_check *c, struct kg_bt_map_info *info, const struct kg_bt_node *map, int n, const enum kg_bt_ty_kind *kinds)
+static void hold_kinds(struct kg_bt_check *c, struct kg_bt_map_info *info, const struct kg_bt_node *map, int n,
+		       const enum kg_bt_ty_kind *kinds)
 {
 	for (int i = 0; i < MIN(n, KG_BT_KEYS); i++) {
 		struct kg_bt_ty here = {.kind = kinds[i]}, there = {.kind = info->keys[i]};
@@ -58,12 +60,14 @@ static void hold_kinds(struct kg_bt_check *c, struct kg_bt_map_info *info, const
 		if (there.kind == TY_UNKNOWN)
 			info->keys[i] = here.kind;
 		else if (kg_bt_ty_clash(&here, &there))
-			kg_bt_say(c, KG_ERROR, "maps", kg_bt_kid(map, (guint)i)->loc, "this key of @%s is %s, and %s elsewhere", info->name,
-				  kg_bt_ty_words(&here), kg_bt_ty_words(&there));
+			kg_bt_say(c, KG_ERROR, "maps", kg_bt_kid(map, (guint)i)->loc,
+				  "this key of @%s is %s, and %s elsewhere", info->name, kg_bt_ty_words(&here),
+				  kg_bt_ty_words(&there));
 	}
 }
 
-static void hold_keys(struct kg_bt_check *c, struct kg_bt_map_info *info, const struct kg_bt_node *map, int n, const enum kg_bt_ty_kind *kinds)
+static void hold_keys(struct kg_bt_check *c, struct kg_bt_map_info *info, const struct kg_bt_node *map, int n,
+		      const enum kg_bt_ty_kind *kinds)
 {
 	if (n < 0)
 		return;
@@ -74,10 +78,11 @@ static void hold_keys(struct kg_bt_check *c, struct kg_bt_map_info *info, const 
 		info->keys_at = map;
 	} else if (info->n_keys != n && info->keys_at != map) {
 		g_autofree char *here = n > 1 ? g_strdup_printf("%d keys", n) : g_strdup(keys_text(n));
-		g_autofree char *there = info->n_keys > 1 ? g_strdup_printf("%d keys", info->n_keys) : g_strdup(keys_text(info->n_keys));
+		g_autofree char *there =
+			info->n_keys > 1 ? g_strdup_printf("%d keys", info->n_keys) : g_strdup(keys_text(info->n_keys));
 
-		kg_bt_say(c, KG_ERROR, "maps", map->loc, "@%s is used with %s here, and with %s on line %d", info->name, here, there,
-			  info->keys_at->loc.line);
+		kg_bt_say(c, KG_ERROR, "maps", map->loc, "@%s is used with %s here, and with %s on line %d", info->name,
+			  here, there, info->keys_at->loc.line);
 	}
 }
 
@@ -177,10 +182,14 @@ void kg_bt_map_assign(struct kg_bt_check *c, const struct kg_bt_node *map, const
 	if (!kg_bt_ty_clash(&info->value, ty) || info->value_at == map)
 		return;
 	here = ty->kind == TY_AGG ? g_strdup_printf("%s()", ty->agg) : g_strdup(kg_bt_ty_words(ty));
-	there = info->value.kind == TY_AGG ? g_strdup_printf("%s()", info->value.agg) : g_strdup(kg_bt_ty_words(&info->value));
-	kg_bt_hint(kg_bt_say(c, KG_ERROR, "maps", map->loc, "@%s keeps %s here, and %s on line %d", info->name, here, there, info->value_at->loc.line),
-		   info->value.kind == TY_AGG || ty->kind == TY_AGG ? "a map keeps one kind of value; to begin anew use clear(@%s)"
-								    : "use another map than @%s", info->name);
+	there = info->value.kind == TY_AGG ? g_strdup_printf("%s()", info->value.agg) :
+					     g_strdup(kg_bt_ty_words(&info->value));
+	kg_bt_hint(kg_bt_say(c, KG_ERROR, "maps", map->loc, "@%s keeps %s here, and %s on line %d", info->name, here,
+			     there, info->value_at->loc.line),
+		   info->value.kind == TY_AGG || ty->kind == TY_AGG ?
+			   "a map keeps one kind of value; to begin anew use clear(@%s)" :
+			   "use another map than @%s",
+		   info->name);
 	g_free(here);
 	g_free(there);
 }

@@ -1,7 +1,7 @@
 /*
  * What bpftrace's releases lack, renamed, or changed: the one list of it. A row says since which 0.x something is there, or
- * since which it means something else. Where the release that brought a thing is not sure, the earliest possible one is named, so that
- * a program is never refused wrongly.
+ * since which it means something else. Where the release that brought a thing is not sure, the earliest possible one
+ * is named, so that a program is never refused wrongly.
  *
  * Source: bpftrace CHANGELOG.md (0.10 to 0.24), docs/migration_guide.md, and the pull requests named in it: args as a
  * struct #2578, module kprobes #2897, fentry names #2844, config #2815, for over maps #3003, let #3461, scopes #3367, map
@@ -12,10 +12,12 @@
 #include <string.h>
 
 enum feature {
-	FT_NONE, FT_ARGS_DOT, FT_ARGS_ARROW, FT_KPROBE_MODULE, FT_FENTRY, FT_CONFIG, FT_FOR_MAP, FT_FOR_RANGE, FT_LET, FT_MAP_DECL, FT_BOOL, FT_DURATION,
-	FT_TIMER_DURATION, FT_MACRO, FT_IMPORT, FT_FN, FT_BLOCK, FT_BLOCK_EXPR, FT_IF_EXPR, FT_COMPTIME, FT_ADDR, FT_TYPEOF, FT_OFFSETOF, FT_OFFSETOF_SUB, FT_DELETE_KEY,
-	FT_DELETE_MANY, FT_EXIT_CODE, FT_HIST_BITS, FT_RETURN_VALUE, FT_PRINT_ELEMENT, FT_LOWER_BEGIN, FT_SELF, FT_RAWTRACEPOINT, FT_TIMER_UNIT, FT_UPROBE_PID, FT_TEST, FT_NSECS_MODE, FT_DISCARD,
-	FT_TUPLE_SMALL, FT_CAST_ARRAY, FT_PATH_SIZE, FT_CALLED_BUILTIN,
+	FT_NONE, FT_ARGS_DOT, FT_ARGS_ARROW, FT_KPROBE_MODULE, FT_FENTRY, FT_CONFIG, FT_FOR_MAP, FT_FOR_RANGE,
+	FT_LET, FT_MAP_DECL, FT_BOOL, FT_DURATION, FT_TIMER_DURATION, FT_MACRO, FT_IMPORT, FT_FN, FT_BLOCK,
+	FT_BLOCK_EXPR, FT_IF_EXPR, FT_COMPTIME, FT_ADDR, FT_TYPEOF, FT_OFFSETOF, FT_OFFSETOF_SUB,
+	FT_DELETE_KEY, FT_DELETE_MANY, FT_EXIT_CODE, FT_HIST_BITS, FT_RETURN_VALUE, FT_PRINT_ELEMENT,
+	FT_LOWER_BEGIN, FT_SELF, FT_RAWTRACEPOINT, FT_TIMER_UNIT, FT_UPROBE_PID, FT_TEST, FT_NSECS_MODE,
+	FT_DISCARD, FT_TUPLE_SMALL, FT_CAST_ARRAY, FT_PATH_SIZE, FT_CALLED_BUILTIN,
 };
 
 static const struct {
@@ -73,13 +75,37 @@ static const struct {
 	int since;
 	const char *hint;
 } names[] = {
-	{"len", 20, NULL}, {"jiffies", 20, NULL}, {"has_key", 22, "compare the element with 0: @map[key] != 0"}, {"percpu_kaddr", 22, NULL},
-	{"usermode", 22, NULL}, {"ncpus", 22, NULL}, {"getopt", 23, "use positional parameters: $1"}, {"errorf", 23, "use printf()"},
-	{"warnf", 23, "use printf()"}, {"tseries", 23, NULL}, {"find", 24, NULL}, {"ppid", 23, "((struct task_struct *)curtask)->real_parent->tgid"},
-	{"pcomm", 24, "((struct task_struct *)curtask)->group_leader->comm"}, {"socket_cookie", 23, NULL}, {"signal_thread", 23, NULL},
-	{"strlen", 23, NULL}, {"strstr", 23, NULL}, {"strcap", 24, NULL}, {"memcmp", 24, NULL}, {"is_ptr", 23, NULL}, {"is_str", 23, NULL},
-	{"is_integer", 23, NULL}, {"is_array", 23, NULL}, {"is_literal", 24, NULL}, {"kfunc_exist", 23, NULL}, {"kfunc_allowed", 23, NULL},
-	{"assert", 23, NULL}, {"static_assert", 24, NULL}, {"assert_str", 24, NULL}, {"fail", 23, NULL}, {"has_cpid", 24, NULL},
+	{"len", 20, NULL},
+	{"jiffies", 20, NULL},
+	{"has_key", 22, "compare the element with 0: @map[key] != 0"},
+	{"percpu_kaddr", 22, NULL},
+	{"usermode", 22, NULL},
+	{"ncpus", 22, NULL},
+	{"getopt", 23, "use positional parameters: $1"},
+	{"errorf", 23, "use printf()"},
+	{"warnf", 23, "use printf()"},
+	{"tseries", 23, NULL},
+	{"find", 24, NULL},
+	{"ppid", 23, "((struct task_struct *)curtask)->real_parent->tgid"},
+	{"pcomm", 24, "((struct task_struct *)curtask)->group_leader->comm"},
+	{"socket_cookie", 23, NULL},
+	{"signal_thread", 23, NULL},
+	{"strlen", 23, NULL},
+	{"strstr", 23, NULL},
+	{"strcap", 24, NULL},
+	{"memcmp", 24, NULL},
+	{"is_ptr", 23, NULL},
+	{"is_str", 23, NULL},
+	{"is_integer", 23, NULL},
+	{"is_array", 23, NULL},
+	{"is_literal", 24, NULL},
+	{"kfunc_exist", 23, NULL},
+	{"kfunc_allowed", 23, NULL},
+	{"assert", 23, NULL},
+	{"static_assert", 24, NULL},
+	{"assert_str", 24, NULL},
+	{"fail", 23, NULL},
+	{"has_cpid", 24, NULL},
 	{"probetype", 24, NULL},
 };
 
@@ -91,9 +117,11 @@ static void need(struct kg_bt_check *c, enum feature feature, struct kg_loc loc)
 		if (rows[i].feature != feature)
 			continue;
 		if (kg_bt_older(c, rows[i].since))
-			d = kg_bt_say(c, KG_ERROR, "version", loc, "%s needs bpftrace 0.%d; this is 0.%d", rows[i].what, rows[i].since, c->version->minor);
+			d = kg_bt_say(c, KG_ERROR, "version", loc, "%s needs bpftrace 0.%d; this is 0.%d", rows[i].what,
+				      rows[i].since, c->version->minor);
 		else if (rows[i].until && !kg_bt_older(c, rows[i].until))
-			d = kg_bt_say(c, KG_ERROR, "version", loc, "%s is no longer possible since bpftrace 0.%d", rows[i].what, rows[i].until);
+			d = kg_bt_say(c, KG_ERROR, "version", loc, "%s is no longer possible since bpftrace 0.%d",
+				      rows[i].what, rows[i].until);
 		if (d && rows[i].hint)
 			kg_diag_hint(d, "%s", rows[i].hint);
 	}
@@ -108,8 +136,9 @@ static void need_name(struct kg_bt_check *c, const struct kg_bt_node *node)
 	loc.len = (int)strlen(node->text);
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
 		if (!strcmp(names[i].name, node->text) && kg_bt_older(c, names[i].since)) {
-			struct kg_diag *d = kg_bt_say(c, KG_ERROR, "version", loc, "%s%s needs bpftrace 0.%d; this is 0.%d", node->text,
-						      node->kind == KG_BT_CALL ? "()" : "", names[i].since, c->version->minor);
+			struct kg_diag *d = kg_bt_say(
+				c, KG_ERROR, "version", loc, "%s%s needs bpftrace 0.%d; this is 0.%d", node->text,
+				node->kind == KG_BT_CALL ? "()" : "", names[i].since, c->version->minor);
 
 			if (d && names[i].hint)
 				kg_diag_hint(d, "instead: %s", names[i].hint);
@@ -138,7 +167,8 @@ static void see_call(struct kg_bt_check *c, const struct kg_bt_node *e)
 		need(c, FT_PATH_SIZE, e->loc);
 	else if (!strcmp(e->text, "print") && n && arg->kind == KG_BT_MAP && kg_bt_n_kids(arg))
 		need(c, FT_PRINT_ELEMENT, arg->loc);
-	else if (kg_bt_builtin_find(e->text) && strcmp(e->text, "kstack") && strcmp(e->text, "ustack") && strcmp(e->text, "nsecs"))
+	else if (kg_bt_builtin_find(e->text) && strcmp(e->text, "kstack") && strcmp(e->text, "ustack") &&
+		 strcmp(e->text, "nsecs"))
 		need(c, FT_CALLED_BUILTIN, e->loc);
 }
 
@@ -155,11 +185,16 @@ static enum feature feature_of(const struct kg_bt_node *e, const struct kg_bt_no
 	case KG_BT_BOOL: return FT_BOOL;
 	case KG_BT_INT: return is_duration(e->text) ? FT_DURATION : FT_NONE;
 	case KG_BT_MEMBER:
-		return e->op == KG_BT_DOT && kg_bt_kid(e, 0)->kind == KG_BT_BUILTIN && !strcmp(kg_bt_kid(e, 0)->text, "args") ? FT_ARGS_DOT : FT_NONE;
+		return e->op == KG_BT_DOT && kg_bt_kid(e, 0)->kind == KG_BT_BUILTIN &&
+				       !strcmp(kg_bt_kid(e, 0)->text, "args") ?
+			       FT_ARGS_DOT :
+			       FT_NONE;
 	case KG_BT_FOR: return kg_bt_kid(e, 1)->kind == KG_BT_RANGE ? FT_FOR_RANGE : FT_FOR_MAP;
 	case KG_BT_LET: return parent && parent->kind == KG_BT_FN ? FT_NONE : FT_LET;
 	case KG_BT_BLOCK: return parent && parent->kind == KG_BT_BLOCK ? FT_BLOCK : FT_NONE;
-	case KG_BT_BLOCK_EXPR: return parent && (parent->kind == KG_BT_IF_EXPR || parent->kind == KG_BT_MACRO) ? FT_NONE : FT_BLOCK_EXPR;
+	case KG_BT_BLOCK_EXPR:
+		return parent && (parent->kind == KG_BT_IF_EXPR || parent->kind == KG_BT_MACRO) ? FT_NONE :
+												  FT_BLOCK_EXPR;
 	case KG_BT_IF_EXPR: return FT_IF_EXPR;
 	case KG_BT_IF: return e->num ? FT_COMPTIME : FT_NONE;
 	case KG_BT_COMPTIME: return FT_COMPTIME;
@@ -167,7 +202,9 @@ static enum feature feature_of(const struct kg_bt_node *e, const struct kg_bt_no
 	case KG_BT_OFFSETOF: return strchr(e->text, '.') ? FT_OFFSETOF_SUB : FT_NONE;
 	case KG_BT_RETURN: return kg_bt_n_kids(e) ? FT_RETURN_VALUE : FT_NONE;
 	case KG_BT_TYPE: return !strcmp(e->text, "typeof") ? FT_TYPEOF : FT_NONE;
-	case KG_BT_CAST: return kg_bt_n_kids(kg_bt_kid(e, 0)) && strcmp(kg_bt_kid(e, 0)->text, "typeof") ? FT_CAST_ARRAY : FT_NONE;
+	case KG_BT_CAST:
+		return kg_bt_n_kids(kg_bt_kid(e, 0)) && strcmp(kg_bt_kid(e, 0)->text, "typeof") ? FT_CAST_ARRAY :
+												  FT_NONE;
 	case KG_BT_TUPLE: return kg_bt_n_kids(e) < 2 ? FT_TUPLE_SMALL : FT_NONE;
 	case KG_BT_ASSIGN: return kg_bt_kid(e, 0)->kind == KG_BT_NAME ? FT_DISCARD : FT_NONE;
 	case KG_BT_MACRO: return FT_MACRO;
@@ -178,7 +215,8 @@ static enum feature feature_of(const struct kg_bt_node *e, const struct kg_bt_no
 	}
 }
 
-static gboolean see(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *userdata)
+static gboolean see(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe,
+		    void *userdata)
 {
 	struct kg_bt_check *c = userdata;
 	enum feature f = feature_of(node, parent);
@@ -215,7 +253,8 @@ static void see_attach(struct kg_bt_check *c, const struct kg_bt_attach *a)
 		need(c, FT_RAWTRACEPOINT, a->loc);
 	if (is_timer && a->parts->len == 2 && is_new_unit(a->parts->pdata[0]))
 		need(c, FT_TIMER_UNIT, a->target_loc);
-	if ((a->kind == KG_PROBE_UPROBE || a->kind == KG_PROBE_URETPROBE) && a->parts->len == 1 && !strchr(a->target, '$'))
+	if ((a->kind == KG_PROBE_UPROBE || a->kind == KG_PROBE_URETPROBE) && a->parts->len == 1 &&
+	    !strchr(a->target, '$'))
 		need(c, FT_UPROBE_PID, a->loc);
 	if (a->kind == KG_PROBE_SELF)
 		need(c, FT_SELF, a->loc);

@@ -225,7 +225,8 @@ static void lex_string(struct kg_bt_lexer *lx, struct kg_bt_token *tok)
 	tok->type = T_STRING;
 	for (lx->pos++; (c = at(lx, lx->pos)) != '"'; lx->pos++) {
 		if (lx->pos >= lx->len || c == '\n') {
-			fail(tok, "this string has no end on its line", "close it with \"; a newline inside is written \\n");
+			fail(tok, "this string has no end on its line",
+			     "close it with \"; a newline inside is written \\n");
 			return;
 		}
 		if (c != '\\')
@@ -248,7 +249,8 @@ static void lex_quote(struct kg_bt_lexer *lx, struct kg_bt_token *tok)
 		lx->pos++;
 	if (at(lx, lx->pos) == '\'')
 		lx->pos++;
-	fail(tok, "bpftrace has no '...' literals", "a string is written \"...\"; for a character use its number, 65 for A");
+	fail(tok, "bpftrace has no '...' literals",
+	     "a string is written \"...\"; for a character use its number, 65 for A");
 }
 
 /* ------------------------------------------------------------------- rest */
@@ -266,7 +268,8 @@ static void lex_dollar(struct kg_bt_lexer *lx, struct kg_bt_token *tok)
 	while (kg_bt_is_ident(at(lx, lx->pos)))
 		lx->pos++;
 	if (lx->pos == tok->off + 1) {
-		fail(tok, "a $ needs a name behind it", "$name is a variable, $1 a positional parameter, $# how many there are");
+		fail(tok, "a $ needs a name behind it",
+		     "$name is a variable, $1 a positional parameter, $# how many there are");
 	} else if (!g_ascii_isdigit(lx->text[tok->off + 1])) {
 		tok->type = T_VAR;
 	} else {

@@ -72,7 +72,8 @@ struct kg_bt_node *kg_bt_node_copy(const struct kg_bt_node *node)
 	*copy = *node;
 	copy->kids = NULL;
 	if (node->text)
-		copy->text = node->kind == KG_BT_STRING ? g_memdup2(node->text, (gsize)node->num + 1) : g_strdup(node->text);
+		copy->text =
+			node->kind == KG_BT_STRING ? g_memdup2(node->text, (gsize)node->num + 1) : g_strdup(node->text);
 	for (guint i = 0; i < kg_bt_n_kids(node); i++)
 		kg_bt_node_add(copy, kg_bt_node_copy(kg_bt_kid(node, i)));
 	return copy;
@@ -100,7 +101,8 @@ gboolean kg_bt_node_equal(const struct kg_bt_node *a, const struct kg_bt_node *b
 {
 	if (!a || !b)
 		return a == b;
-	if (a->kind != b->kind || a->op != b->op || a->num != b->num || kg_bt_n_kids(a) != kg_bt_n_kids(b) || !same_text(a, b))
+	if (a->kind != b->kind || a->op != b->op || a->num != b->num || kg_bt_n_kids(a) != kg_bt_n_kids(b) ||
+	    !same_text(a, b))
 		return FALSE;
 	for (guint i = 0; i < kg_bt_n_kids(a); i++)
 		if (!kg_bt_node_equal(kg_bt_kid(a, i), kg_bt_kid(b, i)))
@@ -133,9 +135,9 @@ static gboolean same_attach(const GPtrArray *a, const GPtrArray *b)
 
 gboolean kg_bt_equal(const struct kg_bt_program *a, const struct kg_bt_program *b)
 {
-	if (!same_nodes(a->preamble, b->preamble) || !same_nodes(a->config, b->config) || !same_nodes(a->imports, b->imports) ||
-	    !same_nodes(a->map_decls, b->map_decls) || !same_nodes(a->subs, b->subs) || a->has_config != b->has_config ||
-	    a->probes->len != b->probes->len)
+	if (!same_nodes(a->preamble, b->preamble) || !same_nodes(a->config, b->config) ||
+	    !same_nodes(a->imports, b->imports) || !same_nodes(a->map_decls, b->map_decls) ||
+	    !same_nodes(a->subs, b->subs) || a->has_config != b->has_config || a->probes->len != b->probes->len)
 		return FALSE;
 	for (guint i = 0; i < a->probes->len; i++) {
 		const struct kg_bt_probe *x = a->probes->pdata[i], *y = b->probes->pdata[i];
@@ -166,7 +168,8 @@ void kg_bt_walk_node(const struct kg_bt_node *node, kg_bt_visit enter, kg_bt_vis
 
 void kg_bt_walk(const struct kg_bt_program *program, kg_bt_visit enter, kg_bt_visit leave, void *userdata)
 {
-	const GPtrArray *const lists[] = {program->preamble, program->config, program->imports, program->map_decls, program->subs};
+	const GPtrArray *const lists[] = {program->preamble, program->config, program->imports, program->map_decls,
+					  program->subs};
 
 	for (gsize l = 0; l < G_N_ELEMENTS(lists); l++)
 		for (guint i = 0; i < lists[l]->len; i++)

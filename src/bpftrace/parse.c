@@ -68,7 +68,8 @@ struct kg_bt_node *kg_bt_start(struct kg_bt_parser *p, enum kg_bt_kind kind, uin
 	struct kg_bt_node *node = kg_bt_node_new(kind, NULL);
 
 	if (++p->n_nodes > KG_BT_MAX_NODES && !p->limit) {
-		kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "this program has too many parts (more than %d)", KG_BT_MAX_NODES);
+		kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "this program has too many parts (more than %d)",
+			   KG_BT_MAX_NODES);
 		p->limit = KG_E_LIMIT;
 	}
 	if (end > off)
@@ -107,7 +108,8 @@ gboolean kg_bt_enter(struct kg_bt_parser *p)
 		return FALSE;
 	if (++p->depth <= KG_BT_MAX_DEPTH)
 		return TRUE;
-	kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "this program is nested too deeply (more than %d levels)", KG_BT_MAX_DEPTH);
+	kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "this program is nested too deeply (more than %d levels)",
+		   KG_BT_MAX_DEPTH);
 	p->limit = KG_E_LIMIT;
 	p->depth--;
 	return FALSE;
@@ -308,7 +310,8 @@ static void parse_map_decl(struct kg_bt_parser *p, struct kg_bt_program *program
 
 	kg_bt_advance(p);
 	if (p->tok.type != T_MAP) {
-		kg_bt_hint(kg_bt_expected(p, "a map behind 'let'"), "outside of probes only maps are declared: let @name = hash(100);");
+		kg_bt_hint(kg_bt_expected(p, "a map behind 'let'"),
+			   "outside of probes only maps are declared: let @name = hash(100);");
 		kg_bt_node_free(node);
 		return;
 	}
@@ -417,7 +420,8 @@ static void parse_probe(struct kg_bt_parser *p, struct kg_bt_program *program)
 	if (kg_bt_parse_attach_list(p, probe->attach) &&
 	    (p->tok.type != T_DIV || (probe->predicate = parse_predicate(p)))) {
 		if (p->tok.type != T_LBRACE) {
-			kg_bt_hint(kg_bt_expected(p, probe->predicate ? "'{' behind the predicate" : "',', '/' or '{' behind the attach point"),
+			kg_bt_hint(kg_bt_expected(p, probe->predicate ? "'{' behind the predicate" :
+									"',', '/' or '{' behind the attach point"),
 				   "a probe is written kind:target /condition/ { actions }");
 		} else {
 			probe->block = kg_bt_parse_block(p, KG_BT_BLOCK);
@@ -464,7 +468,8 @@ static void parse_top(struct kg_bt_parser *p, struct kg_bt_program *program)
 	if (p->tok.type == T_PREPROC || kg_bt_at(p, "struct") || kg_bt_at(p, "union") || kg_bt_at(p, "enum")) {
 		parse_preamble(p, program);
 	} else if (kg_bt_at(p, "typedef") && next.type == T_IDENT) {
-		kg_bt_hint(kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "bpftrace has no typedef"), "define a struct, and use its name with struct");
+		kg_bt_hint(kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "bpftrace has no typedef"),
+			   "define a struct, and use its name with struct");
 	} else if (kg_bt_at(p, "config") && next.type == T_ASSIGN) {
 		parse_config(p, program);
 	} else if (kg_bt_at(p, "import") && next.type != T_COLON) {
@@ -505,8 +510,8 @@ static int open_text(struct kg_bt_parser *p, const char *text, gsize len, GPtrAr
 
 	*p = (struct kg_bt_parser){.diags = diags};
 	if (len > KG_BT_MAX_BYTES) {
-		kg_diag_add(diags, KG_ERROR, "syntax", (struct kg_loc){0}, "this program is too long: %zu bytes, at most %u are read", len,
-			    KG_BT_MAX_BYTES);
+		kg_diag_add(diags, KG_ERROR, "syntax", (struct kg_loc){0},
+			    "this program is too long: %zu bytes, at most %u are read", len, KG_BT_MAX_BYTES);
 		return -KG_E_LIMIT;
 	}
 	if (len && (nul = memchr(text, '\0', len))) {

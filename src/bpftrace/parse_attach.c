@@ -96,8 +96,8 @@ static char *join_parts(const GPtrArray *parts)
 }
 
 /*
- * Read from pos; returns the position behind, or NO_END where quotes are not closed. Blanks around colons are allowed in the text and left
- * out of raw.
+ * Read from pos; returns the position behind, or NO_END where quotes are not closed. Blanks around colons are allowed
+ * in the text and left out of raw.
  */
 static uint32_t read_parts(struct kg_bt_parser *p, uint32_t pos, struct kg_bt_attach *a, GString *raw)
 {
@@ -152,15 +152,18 @@ static void unknown_kind(struct kg_bt_parser *p, const struct kg_bt_attach *a)
 	words[n] = NULL;
 	near = kg_bt_near(a->kind_text, words);
 	loc.len = (int)strlen(a->kind_text);
-	d = kg_bt_fail(p, loc, a->parts->len ? "there is no kind of probe called '%s'" : "expected a probe, found '%s'", a->kind_text);
+	d = kg_bt_fail(p, loc, a->parts->len ? "there is no kind of probe called '%s'" : "expected a probe, found '%s'",
+		       a->kind_text);
 	p->panic = FALSE; /* what follows can be read all the same */
 	if (near)
 		kg_bt_hint(d, "did you mean %s?", near);
 	else if (!strcmp(a->kind_text, "syscall") || !strcmp(a->kind_text, "syscalls"))
 		kg_bt_hint(d, "system calls are tracepoints: tracepoint:syscalls:sys_enter_openat");
 	else
-		kg_bt_hint(d, "a probe is written kind:target { actions }; kinds are kprobe, kretprobe, fentry, fexit, tracepoint, "
-			      "rawtracepoint, uprobe, uretprobe, usdt, profile, interval, software, hardware, iter, BEGIN, END");
+		kg_bt_hint(
+			d,
+			"a probe is written kind:target { actions }; kinds are kprobe, kretprobe, fentry, fexit, tracepoint, "
+			"rawtracepoint, uprobe, uretprobe, usdt, profile, interval, software, hardware, iter, BEGIN, END");
 }
 
 static void attach_free(struct kg_bt_attach *a)
@@ -187,7 +190,9 @@ static struct kg_bt_attach *parse_attach(struct kg_bt_parser *p)
 		if (pos == NO_END && p->tok.type != T_ERROR)
 			kg_bt_fail(p, a->loc, "the quotes of this attach point are not closed on its line");
 		else
-			kg_bt_hint(kg_bt_expected(p, "a probe"), "a probe is written kind:target { actions }, for example tracepoint:sched:sched_switch { ... }");
+			kg_bt_hint(
+				kg_bt_expected(p, "a probe"),
+				"a probe is written kind:target { actions }, for example tracepoint:sched:sched_switch { ... }");
 		attach_free(a);
 		return NULL;
 	}

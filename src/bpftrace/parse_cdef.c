@@ -21,8 +21,11 @@ static gboolean at_qualifier(const struct kg_bt_parser *p)
 /* The declarators behind a type: "*a, b[4], c : 3;" */
 static gboolean parse_declarators(struct kg_bt_parser *p, struct kg_bt_node *parent, const struct kg_bt_node *base)
 {
-	do {
+	for (guint i = 0; i == 0 || kg_bt_accept(p, T_COMMA); i++) {
 		struct kg_bt_node *type = kg_bt_node_copy(base), *field = NULL;
+
+		if (i) /* the stars that were read with the base are the first one's: "int *a, b" */
+			type->num = 0;
 
 		while (kg_bt_accept(p, T_MUL))
 			type->num++;
@@ -33,7 +36,8 @@ static gboolean parse_declarators(struct kg_bt_parser *p, struct kg_bt_node *par
 		field = kg_bt_start(p, KG_BT_FIELD, p->tok.off, p->tok.end);
 		kg_bt_advance(p);
 		while (kg_bt_accept(p, T_LBRACKET)) {
-			struct kg_bt_node *dim = kg_bt_start(p, p->tok.type == T_INT ? KG_BT_INT : KG_BT_NAME, p->tok.off, p->tok.end);
+			struct kg_bt_node *dim =
+				kg_bt_start(p, p->tok.type == T_INT ? KG_BT_INT : KG_BT_NAME, p->tok.off, p->tok.end);
 
 			dim->num = p->tok.num;
 			kg_bt_node_add(type, dim);
@@ -47,14 +51,15 @@ static gboolean parse_declarators(struct kg_bt_parser *p, struct kg_bt_node *par
 		kg_bt_node_add(parent, kg_bt_node_add(field, type));
 		if (kg_bt_accept(p, T_COLON) && !kg_bt_accept(p, T_INT)) /* bit field */
 			return FALSE;
-	} while (kg_bt_accept(p, T_COMMA));
+	}
 	return kg_bt_accept(p, T_SEMI);
 }
 
 /* struct { ... } x;   struct { ... };   struct name { ... } x; */
 static gboolean parse_inner(struct kg_bt_parser *p, struct kg_bt_node *parent)
 {
-	struct kg_bt_node *field = kg_bt_start(p, KG_BT_FIELD, 0, 0), *type = kg_bt_start(p, KG_BT_TYPE, p->tok.off, p->tok.end);
+	struct kg_bt_node *field = kg_bt_start(p, KG_BT_FIELD, 0, 0),
+			  *type = kg_bt_start(p, KG_BT_TYPE, p->tok.off, p->tok.end);
 	gboolean ok = FALSE;
 
 	kg_bt_advance(p);
@@ -97,7 +102,6 @@ static gboolean parse_fields(struct kg_bt_parser *p, struct kg_bt_node *parent)
 		}
 		if (!(base = kg_bt_parse_type(p)))
 			return FALSE;
-		/* the stars behind the base belong to the first declarator only; "int *a, b" is rare, and then b's type is unknown */
 		ok = parse_declarators(p, parent, base);
 		kg_bt_node_free(base);
 		if (!ok)

@@ -97,7 +97,8 @@ static gboolean parse_base(struct kg_bt_parser *p, struct kg_bt_node *type)
 			return FALSE;
 		}
 	} else if (p->tok.type != T_IDENT || kg_bt_is_keyword(p, &p->tok)) {
-		kg_bt_hint(kg_bt_expected(p, "a type"), "types are uint64, int32, string, bool, struct sock *, uint8[4] ...");
+		kg_bt_hint(kg_bt_expected(p, "a type"),
+			   "types are uint64, int32, string, bool, struct sock *, uint8[4] ...");
 		g_string_free(base, TRUE);
 		return FALSE;
 	} else {
@@ -128,8 +129,11 @@ struct kg_bt_node *kg_bt_parse_type(struct kg_bt_parser *p)
 	while (kg_bt_accept(p, T_MUL))
 		type->num++;
 	while (kg_bt_accept(p, T_LBRACKET)) {
-		dim = kg_bt_start(p, p->tok.type == T_INT ? KG_BT_INT : p->tok.type == T_IDENT ? KG_BT_NAME : KG_BT_NONE, p->tok.off,
-				  p->tok.type == T_INT || p->tok.type == T_IDENT ? p->tok.end : 0);
+		dim = kg_bt_start(p,
+				  p->tok.type == T_INT	 ? KG_BT_INT :
+				  p->tok.type == T_IDENT ? KG_BT_NAME :
+							   KG_BT_NONE,
+				  p->tok.off, p->tok.type == T_INT || p->tok.type == T_IDENT ? p->tok.end : 0);
 		kg_bt_node_add(type, dim);
 		if (dim->kind != KG_BT_NONE) {
 			dim->num = p->tok.num;
@@ -183,7 +187,9 @@ static gboolean parse_list(struct kg_bt_parser *p, struct kg_bt_node *node, enum
 
 	p->in_predicate = FALSE;
 	while (p->tok.type != close) {
-		struct kg_bt_node *kid = is_type_start(p, &p->tok) && node->kind == KG_BT_CALL ? kg_bt_parse_type(p) : kg_bt_parse_expression(p);
+		struct kg_bt_node *kid = is_type_start(p, &p->tok) && node->kind == KG_BT_CALL ?
+						 kg_bt_parse_type(p) :
+						 kg_bt_parse_expression(p);
 
 		if (!kid)
 			return FALSE;
@@ -262,7 +268,8 @@ static struct kg_bt_node *parse_sizeof(struct kg_bt_parser *p, enum kg_bt_kind k
 				kg_bt_expected(p, "a field's name");
 				return kg_bt_node_free(node);
 			}
-			g_string_append_printf(path, "%s%.*s", path->len ? "." : "", (int)(p->tok.end - p->tok.off), p->lx.text + p->tok.off);
+			g_string_append_printf(path, "%s%.*s", path->len ? "." : "", (int)(p->tok.end - p->tok.off),
+					       p->lx.text + p->tok.off);
 			kg_bt_advance(p);
 		} while (kg_bt_accept(p, T_DOT));
 		node->text = g_strdup(path->str);
@@ -293,7 +300,8 @@ static struct kg_bt_node *parse_if_expr(struct kg_bt_parser *p)
 		return kg_bt_node_free(node);
 	kg_bt_advance(p);
 	kid = kg_bt_parse_expression(p);
-	if (kid && kg_bt_node_add(node, kid) && (kid = kg_bt_parse_block(p, KG_BT_BLOCK_EXPR)) && kg_bt_node_add(node, kid)) {
+	if (kid && kg_bt_node_add(node, kid) && (kid = kg_bt_parse_block(p, KG_BT_BLOCK_EXPR)) &&
+	    kg_bt_node_add(node, kid)) {
 		if (!kg_bt_at(p, "else")) {
 			kg_bt_expected(p, "'else': an if that is used as a value needs both branches");
 			kid = NULL;
@@ -460,7 +468,8 @@ static struct kg_bt_node *parse_postfix(struct kg_bt_parser *p)
 			node = kg_bt_finish(p, node);
 		} else if (p->tok.type == T_INC || p->tok.type == T_DEC) {
 			if (node->kind != KG_BT_VAR && node->kind != KG_BT_MAP && node->kind != KG_BT_NAME) {
-				kg_bt_fail(p, node->loc, "%s needs a variable or a map", p->tok.type == T_INC ? "++" : "--");
+				kg_bt_fail(p, node->loc, "%s needs a variable or a map",
+					   p->tok.type == T_INC ? "++" : "--");
 				return kg_bt_node_free(node);
 			}
 			node = kg_bt_wrap(p, KG_BT_POSTFIX, node);
@@ -525,7 +534,8 @@ static struct kg_bt_node *parse_unary(struct kg_bt_parser *p)
 	if (!operand)
 		return kg_bt_node_free(node);
 	kg_bt_node_add(node, operand);
-	if ((op == KG_BT_INC || op == KG_BT_DEC) && operand->kind != KG_BT_VAR && operand->kind != KG_BT_MAP && operand->kind != KG_BT_NAME) {
+	if ((op == KG_BT_INC || op == KG_BT_DEC) && operand->kind != KG_BT_VAR && operand->kind != KG_BT_MAP &&
+	    operand->kind != KG_BT_NAME) {
 		kg_bt_fail(p, operand->loc, "%s needs a variable or a map", kg_bt_op_text(op));
 		return kg_bt_node_free(node);
 	}
@@ -592,7 +602,8 @@ struct kg_bt_node *kg_bt_parse_expression(struct kg_bt_parser *p)
 		p->in_predicate = FALSE;
 		if ((kid = kg_bt_parse_expression(p)) && kg_bt_node_add(node, kid)) {
 			p->in_predicate = save;
-			kid = kg_bt_expect(p, T_COLON, "and the other value of the '?'") ? kg_bt_parse_expression(p) : NULL;
+			kid = kg_bt_expect(p, T_COLON, "and the other value of the '?'") ? kg_bt_parse_expression(p) :
+											   NULL;
 		}
 		p->in_predicate = save;
 		node = kid ? kg_bt_finish(p, kg_bt_node_add(node, kid)) : kg_bt_node_free(node);

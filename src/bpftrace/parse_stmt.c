@@ -85,7 +85,9 @@ static struct kg_bt_node *parse_if_head(struct kg_bt_parser *p)
 		node->num = 1;
 		kg_bt_advance(p);
 	}
-	if (!(kid = parse_condition(p, "if")))
+	/* "if comptime is_ptr(x) {" needs no brackets */
+	kid = node->num && p->tok.type != T_LPAREN ? kg_bt_parse_expression(p) : parse_condition(p, "if");
+	if (!kid)
 		return kg_bt_node_free(node);
 	kg_bt_node_add(node, kid);
 	if (!(kid = kg_bt_parse_block(p, KG_BT_BLOCK)))
@@ -107,7 +109,8 @@ static struct kg_bt_node *parse_if(struct kg_bt_parser *p)
 			break;
 		kg_bt_advance(p);
 		if (chain->len > KG_BT_MAX_DEPTH) {
-			kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "this program is nested too deeply (more than %d levels)", KG_BT_MAX_DEPTH);
+			kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok),
+				   "this program is nested too deeply (more than %d levels)", KG_BT_MAX_DEPTH);
 			p->limit = KG_E_LIMIT;
 			break;
 		}
@@ -169,7 +172,8 @@ static struct kg_bt_node *parse_for(struct kg_bt_parser *p)
 	if (!kg_bt_expect(p, T_LPAREN, "behind for"))
 		return kg_bt_node_free(node);
 	if (p->tok.type != T_VAR) {
-		kg_bt_hint(kg_bt_expected(p, "a variable"), "loops are written for ($kv : @map) { }, for ($i : 0..10) { } or while (condition) { }");
+		kg_bt_hint(kg_bt_expected(p, "a variable"),
+			   "loops are written for ($kv : @map) { }, for ($i : 0..10) { } or while (condition) { }");
 		return kg_bt_node_free(node);
 	}
 	kid = kg_bt_start(p, KG_BT_VAR, p->tok.off + 1, p->tok.end);
@@ -196,7 +200,8 @@ static struct kg_bt_node *parse_let(struct kg_bt_parser *p)
 
 	kg_bt_advance(p);
 	if (p->tok.type != T_VAR) {
-		kg_bt_hint(kg_bt_expected(p, "a variable behind 'let'"), "maps are declared outside of the probes, and need no let here");
+		kg_bt_hint(kg_bt_expected(p, "a variable behind 'let'"),
+			   "maps are declared outside of the probes, and need no let here");
 		return kg_bt_node_free(node);
 	}
 	kid = kg_bt_start(p, KG_BT_VAR, p->tok.off + 1, p->tok.end);
@@ -234,7 +239,8 @@ static void bad_target(struct kg_bt_parser *p, const struct kg_bt_node *target)
 		kg_bt_fail(p, target->loc, "a value can't be assigned to the builtin '%s'", target->text);
 		break;
 	case KG_BT_MEMBER:
-		kg_bt_hint(kg_bt_fail(p, target->loc, "a field can't be changed: programs only observe"), "keep the value in a variable or a map");
+		kg_bt_hint(kg_bt_fail(p, target->loc, "a field can't be changed: programs only observe"),
+			   "keep the value in a variable or a map");
 		break;
 	default:
 		kg_bt_fail(p, target->loc, "only a variable ($x) or a map (@x, @x[key]) can be assigned to");
@@ -246,7 +252,8 @@ static struct kg_bt_node *parse_assignment(struct kg_bt_parser *p, struct kg_bt_
 	enum kg_bt_op op = assign_op(p->tok.type);
 	struct kg_bt_node *node, *value;
 
-	if (target->kind != KG_BT_VAR && target->kind != KG_BT_MAP && !(target->kind == KG_BT_NAME && !strcmp(target->text, "_"))) {
+	if (target->kind != KG_BT_VAR && target->kind != KG_BT_MAP &&
+	    !(target->kind == KG_BT_NAME && !strcmp(target->text, "_"))) {
 		bad_target(p, target);
 		return kg_bt_node_free(target);
 	}
@@ -318,14 +325,15 @@ static gboolean is_statement(const struct kg_bt_node *node)
 
 static gboolean ends_itself(const struct kg_bt_node *node)
 {
-	return node->kind == KG_BT_IF || node->kind == KG_BT_WHILE || node->kind == KG_BT_UNROLL || node->kind == KG_BT_FOR ||
-	       node->kind == KG_BT_BLOCK;
+	return node->kind == KG_BT_IF || node->kind == KG_BT_WHILE || node->kind == KG_BT_UNROLL ||
+	       node->kind == KG_BT_FOR || node->kind == KG_BT_BLOCK;
 }
 
 /* What the writer may have meant, where a ';' is missing behind [last]. */
 static void missing_semicolon(struct kg_bt_parser *p, const struct kg_bt_node *last)
 {
-	static const char *const words[] = {"if", "else", "for", "while", "unroll", "return", "break", "continue", "let", NULL};
+	static const char *const words[] = {"if",     "else",  "for",	   "while", "unroll",
+					    "return", "break", "continue", "let",   NULL};
 	gboolean is_word = last->kind == KG_BT_NAME || last->kind == KG_BT_CALL;
 	const char *near = is_word ? kg_bt_near(last->text, words) : NULL;
 	struct kg_loc loc = last->loc;
@@ -344,7 +352,8 @@ static void missing_semicolon(struct kg_bt_parser *p, const struct kg_bt_node *l
 	if (!d)
 		return;
 	if (last->kind == KG_BT_NAME && p->tok.type == T_IDENT)
-		kg_bt_hint(d, "a variable has no type in front of it: $%.*s = ...", (int)(p->tok.end - p->tok.off), p->lx.text + p->tok.off);
+		kg_bt_hint(d, "a variable has no type in front of it: $%.*s = ...", (int)(p->tok.end - p->tok.off),
+			   p->lx.text + p->tok.off);
 	else if (last->kind == KG_BT_NAME && p->tok.type == T_STRING)
 		kg_bt_hint(d, "a function's arguments stand in brackets: %s(...)", last->text);
 	else if (p->tok.type == T_IDENT && kg_bt_at(p, "else"))
@@ -365,8 +374,9 @@ static gboolean parse_items(struct kg_bt_parser *p, struct kg_bt_node *block)
 		gboolean is_for = kg_bt_at(p, "for");
 
 		if (p->tok.type == T_SEMI) {
-			kg_bt_hint(kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "this ';' ends nothing"),
-				   "a ';' stands behind a statement, and not behind the '}' of a block; bpftrace refuses it");
+			kg_bt_hint(
+				kg_bt_fail(p, kg_bt_tok_loc(p, &p->tok), "this ';' ends nothing"),
+				"a ';' stands behind a statement, and not behind the '}' of a block; bpftrace refuses it");
 			p->panic = FALSE;
 			kg_bt_advance(p);
 			continue;
@@ -427,7 +437,8 @@ struct kg_bt_node *kg_bt_parse_block(struct kg_bt_parser *p, enum kg_bt_kind kin
 	} else if (p->tok.type == T_RBRACE) {
 		kg_bt_advance(p);
 		if (kind == KG_BT_BLOCK_EXPR)
-			kg_bt_hint(kg_bt_fail(p, open, "this block has no value"), "a block that is used as a value ends with an expression and no ';'");
+			kg_bt_hint(kg_bt_fail(p, open, "this block has no value"),
+				   "a block that is used as a value ends with an expression and no ';'");
 	} else {
 		kg_bt_hint(kg_bt_fail(p, open, "this '{' is never closed"), "add the missing '}'");
 	}

@@ -152,7 +152,8 @@ static void print_sizeof(const struct kg_bt_node *e, int indent, GString *out)
 /* "(name)&x" and "(name)++x" would not be read as casts */
 static gboolean needs_brackets(const struct kg_bt_node *operand)
 {
-	return operand->kind == KG_BT_UNARY && (operand->op == KG_BT_ADDR || operand->op == KG_BT_INC || operand->op == KG_BT_DEC);
+	return operand->kind == KG_BT_UNARY &&
+	       (operand->op == KG_BT_ADDR || operand->op == KG_BT_INC || operand->op == KG_BT_DEC);
 }
 
 static void print_bare(const struct kg_bt_node *e, int indent, GString *out)
@@ -316,7 +317,9 @@ void kg_bt_print_statement(const struct kg_bt_node *s, int indent, GString *out)
 	indent_line(indent, out);
 	switch (s->kind) {
 	case KG_BT_EXPR: /* "{ 1 };" and "if (a) { 1 } else { 2 };" would be read as statements */
-		print_expr(value, value->kind == KG_BT_BLOCK_EXPR || value->kind == KG_BT_IF_EXPR ? P_BINARY : P_TERNARY, indent, out);
+		print_expr(value,
+			   value->kind == KG_BT_BLOCK_EXPR || value->kind == KG_BT_IF_EXPR ? P_BINARY : P_TERNARY,
+			   indent, out);
 		break;
 	case KG_BT_ASSIGN: print_assign(s, indent, out); break;
 	case KG_BT_LET: print_let(s, indent, out); break;
@@ -336,7 +339,8 @@ void kg_bt_print_statement(const struct kg_bt_node *s, int indent, GString *out)
 	case KG_BT_CONTINUE: g_string_append(out, "continue"); break;
 	default: print_expr(s, P_TERNARY, indent, out);
 	}
-	if (s->kind != KG_BT_IF && s->kind != KG_BT_WHILE && s->kind != KG_BT_UNROLL && s->kind != KG_BT_FOR && s->kind != KG_BT_BLOCK)
+	if (s->kind != KG_BT_IF && s->kind != KG_BT_WHILE && s->kind != KG_BT_UNROLL && s->kind != KG_BT_FOR &&
+	    s->kind != KG_BT_BLOCK)
 		g_string_append_c(out, ';');
 	g_string_append_c(out, '\n');
 }
@@ -423,7 +427,8 @@ void kg_bt_print(const struct kg_bt_program *program, GString *out)
 	print_config(program, out);
 	for (guint i = 0; i < program->imports->len; i++) {
 		g_autoptr(GString) name = g_string_new(NULL);
-		struct kg_bt_node quoted = {.kind = KG_BT_STRING, .text = ((struct kg_bt_node *)program->imports->pdata[i])->text};
+		struct kg_bt_node quoted = {.kind = KG_BT_STRING,
+					    .text = ((struct kg_bt_node *)program->imports->pdata[i])->text};
 
 		quoted.num = strlen(quoted.text);
 		print_string(&quoted, name);

@@ -30,7 +30,8 @@ struct reading {
 	GPtrArray *filters;  /* conditions around the node that is read: GINT_TO_POINTER(is a filter) */
 };
 
-static struct kg_effect *add(struct reading *r, enum kg_effect_kind kind, struct kg_loc loc, const char *what, const char *needs, const char *text)
+static struct kg_effect *add(struct reading *r, enum kg_effect_kind kind, struct kg_loc loc, const char *what,
+			     const char *needs, const char *text)
 {
 	struct kg_effect *e = g_new0(struct kg_effect, 1);
 
@@ -150,7 +151,8 @@ static void read_directive(struct reading *r, const char *line, struct kg_loc lo
 		while (is_word_char(arg[len]))
 			len++;
 		g_hash_table_add(r->defines, g_strndup(arg, len));
-	} else if ((g_str_has_prefix(word, "include") || !strcmp(word, "import") || !strcmp(word, "embed")) && !is_system_header(arg)) {
+	} else if ((g_str_has_prefix(word, "include") || !strcmp(word, "import") || !strcmp(word, "embed")) &&
+		   !is_system_header(arg)) {
 		g_autofree char *text = g_strdup_printf("#%s %s brings in a text that is not seen here", word, arg);
 
 		add(r, KG_EFFECT_CODE, loc, arg, "include", text);
@@ -186,7 +188,8 @@ static void read_carried(struct reading *r)
 	}
 	for (guint i = 0; i < p->imports->len; i++) {
 		const struct kg_bt_node *import = p->imports->pdata[i];
-		g_autofree char *text = g_strdup_printf("import \"%s\" brings in code that is not seen here", import->text);
+		g_autofree char *text =
+			g_strdup_printf("import \"%s\" brings in code that is not seen here", import->text);
 
 		add(r, KG_EFFECT_CODE, import->loc, import->text, "import", text);
 	}
@@ -201,10 +204,12 @@ static gboolean is_harmless_file(const struct kg_bt_node *call)
 {
 	const struct kg_bt_node *path = kg_bt_kid(call, 0);
 
-	if (!path || path->kind != KG_BT_STRING || strstr(path->text, "..") || strchr(path->text, '%') || strlen(path->text) != path->num)
+	if (!path || path->kind != KG_BT_STRING || strstr(path->text, "..") || strchr(path->text, '%') ||
+	    strlen(path->text) != path->num)
 		return FALSE;
-	return (g_str_has_prefix(path->text, "/proc/") && strcmp(path->text, "/proc/kcore") && !strstr(path->text, "mem") &&
-		!strstr(path->text, "environ")) || g_str_has_prefix(path->text, "/sys/");
+	return (g_str_has_prefix(path->text, "/proc/") && strcmp(path->text, "/proc/kcore") &&
+		!strstr(path->text, "mem") && !strstr(path->text, "environ")) ||
+	       g_str_has_prefix(path->text, "/sys/");
 }
 
 /* A comparison that leaves most events out: with a number, a string or a parameter, but not "is it 0". */
@@ -228,7 +233,8 @@ static gboolean is_filter(const struct kg_bt_node *e)
 		return FALSE;
 	for (int side = 0; side < 2; side++, a = b)
 		if ((a->kind == KG_BT_INT && a->num) || a->kind == KG_BT_STRING || a->kind == KG_BT_PARAM ||
-		    (a->kind == KG_BT_CALL && !strcmp(a->text, "str") && kg_bt_n_kids(a) && kg_bt_kid(a, 0)->kind == KG_BT_PARAM))
+		    (a->kind == KG_BT_CALL && !strcmp(a->text, "str") && kg_bt_n_kids(a) &&
+		     kg_bt_kid(a, 0)->kind == KG_BT_PARAM))
 			return TRUE;
 	return FALSE;
 }
@@ -263,7 +269,8 @@ static void read_call(struct reading *r, const struct kg_bt_node *call, const st
 		add_change(r, call->loc, f->name, "");
 	if (f->flags & KG_BT_F_FILES)
 		add(r, KG_EFFECT_FILE, call->loc, f->name, is_harmless_file(call) ? NULL : "cat",
-		    is_harmless_file(call) ? "prints a file of /proc or /sys" : "prints the contents of a file of the host, with root's rights");
+		    is_harmless_file(call) ? "prints a file of /proc or /sys" :
+					     "prints the contents of a file of the host, with root's rights");
 	if (f->flags & KG_BT_F_READS_USER) {
 		text = g_strdup_printf("%s() reads memory of the traced process", f->name);
 		add(r, KG_EFFECT_USER_MEMORY, call->loc, f->name, NULL, text);
@@ -285,7 +292,8 @@ static gboolean has_branches(const struct kg_bt_node *node)
 	return node && (node->kind == KG_BT_IF || node->kind == KG_BT_TERNARY || node->kind == KG_BT_IF_EXPR);
 }
 
-static gboolean enter(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *userdata)
+static gboolean enter(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe,
+		      void *userdata)
 {
 	struct reading *r = userdata;
 	const struct kg_bt_function *f;
@@ -306,7 +314,8 @@ static gboolean enter(const struct kg_bt_node *node, const struct kg_bt_node *pa
 			add(r, KG_EFFECT_STACK, node->loc, node->text, NULL, "walks a stack");
 		break;
 	case KG_BT_MEMBER:
-		if (node->op == KG_BT_ARROW && !(kg_bt_kid(node, 0)->kind == KG_BT_BUILTIN && !strcmp(kg_bt_kid(node, 0)->text, "args")))
+		if (node->op == KG_BT_ARROW &&
+		    !(kg_bt_kid(node, 0)->kind == KG_BT_BUILTIN && !strcmp(kg_bt_kid(node, 0)->text, "args")))
 			add(r, KG_EFFECT_KERNEL_MEMORY, node->loc, node->text, NULL, "reads fields of structures");
 		break;
 	case KG_BT_IF: case KG_BT_TERNARY: case KG_BT_IF_EXPR:
@@ -318,7 +327,8 @@ static gboolean enter(const struct kg_bt_node *node, const struct kg_bt_node *pa
 	return node->kind != KG_BT_CDEF;
 }
 
-static gboolean leave(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *userdata)
+static gboolean leave(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe,
+		      void *userdata)
 {
 	struct reading *r = userdata;
 
@@ -331,8 +341,8 @@ static gboolean leave(const struct kg_bt_node *node, const struct kg_bt_node *pa
 
 static gboolean is_event(enum kg_probe_kind kind)
 {
-	return kind != KG_PROBE_BEGIN && kind != KG_PROBE_END && !kg_probe_info(kind)->is_timer && kind != KG_PROBE_SELF &&
-	       kind != KG_PROBE_ITER && kind != KG_PROBE_TEST && kind != KG_PROBE_BENCH;
+	return kind != KG_PROBE_BEGIN && kind != KG_PROBE_END && !kg_probe_info(kind)->is_timer &&
+	       kind != KG_PROBE_SELF && kind != KG_PROBE_ITER && kind != KG_PROBE_TEST && kind != KG_PROBE_BENCH;
 }
 
 static guint count_places(const struct kg_bt_attach *a, struct kg_profile *profile)
@@ -345,7 +355,8 @@ static guint count_places(const struct kg_bt_attach *a, struct kg_profile *profi
 	return found ? found->len : 0;
 }
 
-static void read_attach(struct reading *r, const struct kg_bt_attach *a, struct kg_profile *profile, const struct kg_hooks *hooks, gboolean prints)
+static void read_attach(struct reading *r, const struct kg_bt_attach *a, struct kg_profile *profile,
+			const struct kg_hooks *hooks, gboolean prints)
 {
 	struct kg_attach_effect *e = g_new0(struct kg_attach_effect, 1);
 	const char *plain;
@@ -359,23 +370,28 @@ static void read_attach(struct reading *r, const struct kg_bt_attach *a, struct 
 	r->effects->n_places += e->n;
 	g_ptr_array_add(r->effects->attach, e);
 	if (e->n > KG_SAFETY_MAX_PROBES) {
-		text = g_strdup_printf("%s stands for %u places; attaching takes long and slows all of them down", a->raw, e->n);
+		text = g_strdup_printf("%s stands for %u places; attaching takes long and slows all of them down",
+				       a->raw, e->n);
 		add(r, KG_EFFECT_PROBES, a->loc, a->raw, "many-probes", text);
 	} else if (a->is_wildcard && !e->n && strspn(a->target, "*:?") == strlen(a->target)) {
 		text = g_strdup_printf("%s stands for everything of its kind", a->raw);
 		add(r, KG_EFFECT_PROBES, a->loc, a->raw, "many-probes", text);
 	}
 	if (e->prints_each && e->heat == KG_HOOK_HIGH) {
-		hot = g_strdup_printf("%s is passed more than 10,000 times a second on a busy machine, and this prints each time", a->raw);
+		hot = g_strdup_printf(
+			"%s is passed more than 10,000 times a second on a busy machine, and this prints each time",
+			a->raw);
 		add(r, KG_EFFECT_HOT_PRINT, a->loc, a->raw, NULL, hot);
 	} else if (e->prints_each) {
 		add(r, KG_EFFECT_PRINTS, a->loc, a->raw, NULL, "prints for each event");
 	}
 	if (a->kind == KG_PROBE_ITER && a->parts->len > 1)
-		add(r, KG_EFFECT_CHANGES, a->loc, "pin", "pin", "leaves a file behind that runs the program each time it is read");
+		add(r, KG_EFFECT_CHANGES, a->loc, "pin", "pin",
+		    "leaves a file behind that runs the program each time it is read");
 }
 
-static void read_probe(struct reading *r, const struct kg_bt_probe *probe, struct kg_profile *profile, const struct kg_hooks *hooks)
+static void read_probe(struct reading *r, const struct kg_bt_probe *probe, struct kg_profile *profile,
+		       const struct kg_hooks *hooks)
 {
 	r->prints = r->prints_any = FALSE;
 	g_ptr_array_set_size(r->filters, 0);
@@ -448,8 +464,8 @@ static void read_all(struct reading *r, struct kg_profile *profile, const struct
 	sort_findings(r->effects->findings);
 }
 
-int kg_effects_read(const struct kg_bt_program *program, struct kg_profile *profile, const char *const *data_dirs, struct kg_effects **ret,
-		    struct kg_error *err)
+int kg_effects_read(const struct kg_bt_program *program, struct kg_profile *profile, const char *const *data_dirs,
+		    struct kg_effects **ret, struct kg_error *err)
 {
 	struct reading r = {.program = program};
 	struct kg_hooks *hooks = NULL;

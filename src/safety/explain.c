@@ -22,7 +22,10 @@ static const struct kg_attach_effect *effect_of(const struct kg_effects *effects
 
 static const char *unit_word(const char *unit)
 {
-	return !strcmp(unit, "s") ? "second" : !strcmp(unit, "ms") ? "millisecond" : !strcmp(unit, "us") ? "microsecond" : NULL;
+	return !strcmp(unit, "s")  ? "second" :
+	       !strcmp(unit, "ms") ? "millisecond" :
+	       !strcmp(unit, "us") ? "microsecond" :
+				     NULL;
 }
 
 static void say_timer(const struct kg_bt_attach *a, GString *out)
@@ -35,7 +38,8 @@ static void say_timer(const struct kg_bt_attach *a, GString *out)
 	else if (!strcmp(unit, "hz"))
 		g_string_append_printf(out, "%s times a second%s", n, where);
 	else if (unit_word(unit))
-		g_string_append_printf(out, strcmp(n, "1") ? "Every %s %ss%s" : "Every %.0s%s%s", n, unit_word(unit), where);
+		g_string_append_printf(out, strcmp(n, "1") ? "Every %s %ss%s" : "Every %.0s%s%s", n, unit_word(unit),
+				       where);
 	else
 		g_string_append_printf(out, "Every %s %s%s", n, unit, where);
 }
@@ -49,7 +53,8 @@ static void say_tracepoint(const struct kg_bt_attach *a, GString *out)
 	else if (g_str_has_prefix(name, "sys_exit_") && !a->is_wildcard)
 		g_string_append_printf(out, "%s() returns", name + strlen("sys_exit_"));
 	else
-		g_string_append_printf(out, "the kernel passes %s %s", a->is_wildcard ? "a tracepoint of" : "its tracepoint", a->target);
+		g_string_append_printf(out, "the kernel passes %s %s",
+				       a->is_wildcard ? "a tracepoint of" : "its tracepoint", a->target);
 }
 
 static void say_function(const struct kg_bt_attach *a, GString *out)
@@ -74,7 +79,8 @@ static void say_event(const struct kg_bt_attach *a, const struct kg_attach_effec
 		g_string_append(out, e->plain);
 	else if (a->kind == KG_PROBE_TRACEPOINT)
 		say_tracepoint(a, out);
-	else if (kg_probe_info(a->kind)->is_kernel_function || a->kind == KG_PROBE_UPROBE || a->kind == KG_PROBE_URETPROBE)
+	else if (kg_probe_info(a->kind)->is_kernel_function || a->kind == KG_PROBE_UPROBE ||
+		 a->kind == KG_PROBE_URETPROBE)
 		say_function(a, out);
 	else if (a->kind == KG_PROBE_RAWTRACEPOINT)
 		g_string_append_printf(out, "the kernel passes its tracepoint %s", a->target);
@@ -90,6 +96,10 @@ static void say_when(const struct kg_bt_probe *probe, const struct kg_effects *e
 		const struct kg_bt_attach *a = probe->attach->pdata[i];
 		const struct kg_attach_effect *e = effect_of(effects, a);
 
+		if (out->len > KG_SAY_MAX) {
+			g_string_append(out, ",\nand more");
+			return;
+		}
 		if (i)
 			g_string_append(out, ",\nand ");
 		if (a->kind == KG_PROBE_BEGIN) {
@@ -134,7 +144,8 @@ static void say_probe(const struct kg_bt_probe *probe, const struct kg_effects *
 
 /* ---------------------------------------------------------------- summary */
 
-static gboolean collect_maps(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *userdata)
+static gboolean collect_maps(const struct kg_bt_node *node, const struct kg_bt_node *parent,
+			     const struct kg_bt_probe *probe, void *userdata)
 {
 	GHashTable *maps = userdata;
 	gboolean is_set = (node->kind == KG_BT_ASSIGN || ((node->kind == KG_BT_POSTFIX || node->kind == KG_BT_UNARY) &&
@@ -176,7 +187,8 @@ static void say_findings(const struct kg_effects *effects, enum kg_effect_kind k
 
 		if (e->kind != kind)
 			continue;
-		g_string_append_printf(out, "%s%s (line %d)", n++ ? "; " : head, kind == KG_EFFECT_USER_MEMORY ? e->what : e->text, e->loc.line);
+		g_string_append_printf(out, "%s%s (line %d)", n++ ? "; " : head,
+				       kind == KG_EFFECT_USER_MEMORY ? e->what : e->text, e->loc.line);
 	}
 	if (n)
 		g_string_append(out, ".\n");
@@ -185,7 +197,8 @@ static void say_findings(const struct kg_effects *effects, enum kg_effect_kind k
 static void say_summary(const struct kg_bt_program *program, const struct kg_effects *effects, GString *out)
 {
 	say_maps(program, out);
-	g_string_append(out, effects && effects->exits ? "It ends by itself, or with Ctrl-C.\n" : "It ends with Ctrl-C.\n");
+	g_string_append(out,
+			effects && effects->exits ? "It ends by itself, or with Ctrl-C.\n" : "It ends with Ctrl-C.\n");
 	if (!effects)
 		return;
 	say_findings(effects, KG_EFFECT_USER_MEMORY, "It reads memory of the traced programs: ", out);
@@ -199,7 +212,8 @@ static void say_summary(const struct kg_bt_program *program, const struct kg_eff
 		g_string_append(out, "It only observes, and changes nothing.\n");
 }
 
-void kg_bt_explain(const struct kg_bt_program *program, struct kg_profile *profile, const struct kg_effects *effects, GString *out)
+void kg_bt_explain(const struct kg_bt_program *program, struct kg_profile *profile, const struct kg_effects *effects,
+		   GString *out)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 
@@ -208,5 +222,6 @@ void kg_bt_explain(const struct kg_bt_program *program, struct kg_profile *profi
 		say_probe(program->probes->pdata[i], effects, text);
 	g_string_append_c(text, '\n');
 	say_summary(program, effects, text);
-	kg_text_escape_lines(text->str, (gssize)text->len, out); /* names and strings are the program's: not to be trusted */
+	kg_text_escape_lines(text->str, (gssize)text->len,
+			     out); /* names and strings are the program's: not to be trusted */
 }

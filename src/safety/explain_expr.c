@@ -13,10 +13,12 @@ static void as_written(const struct kg_bt_node *e, GString *out)
 /* What is assigned to each variable: a node, or `many` for one that is assigned more than once or step by step. */
 static struct kg_bt_node many;
 
-static gboolean find_assignment(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *vars)
+static gboolean find_assignment(const struct kg_bt_node *node, const struct kg_bt_node *parent,
+				const struct kg_bt_probe *probe, void *vars)
 {
 	const struct kg_bt_node *target = kg_bt_kid(node, 0);
-	gboolean is_step = (node->kind == KG_BT_POSTFIX || node->kind == KG_BT_UNARY) && (node->op == KG_BT_INC || node->op == KG_BT_DEC);
+	gboolean is_step = (node->kind == KG_BT_POSTFIX || node->kind == KG_BT_UNARY) &&
+			   (node->op == KG_BT_INC || node->op == KG_BT_DEC);
 	gboolean is_plain = node->kind == KG_BT_ASSIGN && node->op == KG_BT_ASSIGN_OP;
 
 	if ((node->kind != KG_BT_ASSIGN && node->kind != KG_BT_LET && node->kind != KG_BT_FOR && !is_step) || !target ||
@@ -100,9 +102,18 @@ static void say_map(const struct kg_bt_node *e, GHashTable *vars, int depth, GSt
 static const struct {
 	const char *name, *words; /* the first argument stands behind the words */
 } calls[] = {
-	{"str", "the string "}, {"buf", "the bytes of "}, {"bswap", ""}, {"ksym", "the kernel symbol of "}, {"usym", "the program's symbol of "},
-	{"strerror", "the name of the error "}, {"kptr", ""}, {"uptr", ""}, {"path", "the path of "}, {"macaddr", "the hardware address "},
-	{"cgroup_path", "the path of the cgroup "}, {"len", "the number of elements of "},
+	{"str", "the string "},
+	{"buf", "the bytes of "},
+	{"bswap", ""},
+	{"ksym", "the kernel symbol of "},
+	{"usym", "the program's symbol of "},
+	{"strerror", "the name of the error "},
+	{"kptr", ""},
+	{"uptr", ""},
+	{"path", "the path of "},
+	{"macaddr", "the hardware address "},
+	{"cgroup_path", "the path of the cgroup "},
+	{"len", "the number of elements of "},
 };
 
 static void say_call(const struct kg_bt_node *e, GHashTable *vars, int depth, GString *out)
@@ -155,8 +166,11 @@ static void say_since(const struct kg_bt_node *e, GHashTable *vars, GString *out
 static void say_binary(const struct kg_bt_node *e, GHashTable *vars, int depth, GString *out)
 {
 	const struct kg_bt_node *a = kg_bt_kid(e, 0), *b = kg_bt_kid(e, 1);
-	const char *unit = b->kind != KG_BT_INT ? NULL : b->num == 1000 ? "microseconds" : b->num == 1000000 ? "milliseconds" :
-			   b->num == 1000000000 ? "seconds" : NULL;
+	const char *unit = b->kind != KG_BT_INT ? NULL :
+			   b->num == 1000	? "microseconds" :
+			   b->num == 1000000	? "milliseconds" :
+			   b->num == 1000000000 ? "seconds" :
+						  NULL;
 
 	if (is_since(e)) {
 		say_since(e, vars, out);
@@ -166,8 +180,12 @@ static void say_binary(const struct kg_bt_node *e, GHashTable *vars, int depth, 
 		g_string_append_printf(out, " in %s", unit);
 	} else if (e->op >= KG_BT_MUL && e->op <= KG_BT_MINUS) {
 		kg_say_expr(a, vars, depth + 1, out);
-		g_string_append_printf(out, " %s ", e->op == KG_BT_DIV ? "divided by" : e->op == KG_BT_MUL ? "times" : e->op == KG_BT_PLUS ? "plus" :
-				       e->op == KG_BT_MINUS ? "less" : "modulo");
+		g_string_append_printf(out, " %s ",
+				       e->op == KG_BT_DIV   ? "divided by" :
+				       e->op == KG_BT_MUL   ? "times" :
+				       e->op == KG_BT_PLUS  ? "plus" :
+				       e->op == KG_BT_MINUS ? "less" :
+							      "modulo");
 		kg_say_expr(b, vars, depth + 1, out);
 	} else {
 		as_written(e, out);

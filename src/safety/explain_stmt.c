@@ -108,7 +108,8 @@ static void say_printf(const struct kg_bt_node *call, GHashTable *vars, GString 
 	guint n = kg_bt_n_kids(call);
 
 	if (n < 2) {
-		g_string_append_printf(out, words && *words ? "prints \"%s\"" : "prints an empty line%s", words && *words ? words : "");
+		g_string_append_printf(out, words && *words ? "prints \"%s\"" : "prints an empty line%s",
+				       words && *words ? words : "");
 		return;
 	}
 	g_string_append(out, "prints ");
@@ -153,8 +154,8 @@ static void say_call(const struct kg_bt_node *call, GHashTable *vars, int indent
 		kg_bt_print_expr(call, out);
 	} else if (!strcmp(f->name, "time") || (f->flags & KG_BT_F_EXITS)) {
 		g_string_append(out, f->plain);
-	} else if (!strcmp(f->name, "delete") || !strcmp(f->name, "print") || !strcmp(f->name, "clear") || !strcmp(f->name, "zero") ||
-		   !strcmp(f->name, "join") || !strcmp(f->name, "cat")) {
+	} else if (!strcmp(f->name, "delete") || !strcmp(f->name, "print") || !strcmp(f->name, "clear") ||
+		   !strcmp(f->name, "zero") || !strcmp(f->name, "join") || !strcmp(f->name, "cat")) {
 		say_map_call(call, f, vars, out);
 	} else {
 		g_string_append(out, "does ");

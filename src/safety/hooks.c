@@ -71,7 +71,8 @@ static int read_file(struct kg_hooks *hooks, const char *path, struct kg_error *
 		if (!*lines[i] || *lines[i] == '#')
 			continue;
 		if (!(h = parse_line(lines[i])))
-			return kg_error_set(err, KG_E_PARSE, "policy", "%s:%d: expected HEAT CLASS PATTERN = WORDS", path, i + 1);
+			return kg_error_set(err, KG_E_PARSE, "policy", "%s:%d: expected HEAT CLASS PATTERN = WORDS",
+					    path, i + 1);
 		g_ptr_array_add(hooks->rows, h);
 	}
 	return 0;
@@ -145,7 +146,8 @@ enum kg_heat kg_hooks_find(const struct kg_hooks *hooks, const struct kg_bt_atta
 			*plain = h->words;
 			return h->heat;
 		}
-		if (a->is_wildcard && (g_pattern_match_simple(name, pattern) || g_pattern_match_simple(pattern, name)) && h->heat > best)
+		if (a->is_wildcard &&
+		    (g_pattern_match_simple(name, pattern) || g_pattern_match_simple(pattern, name)) && h->heat > best)
 			best = h->heat;
 	}
 	return best;

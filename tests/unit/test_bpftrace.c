@@ -275,7 +275,8 @@ static void test_deep(void **state)
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *msg = NULL;
 
-		if (parse_repeated(cases[i][0], cases[i][1], 100000, cases[i][2], &msg) != -KG_E_LIMIT || !strstr(msg, "too deep"))
+		if (parse_repeated(cases[i][0], cases[i][1], 100000, cases[i][2], &msg) != -KG_E_LIMIT ||
+		    !strstr(msg, "too deep"))
 			fail_msg("100,000 times %s: %s", cases[i][1], msg);
 	}
 }
@@ -314,7 +315,8 @@ static void test_binary(void **state)
 
 static void test_linear(void **state)
 {
-	static const char part[] = "kprobe:vfs_read /pid == 1/ { @x[comm, pid] = count(); $a = ($b + 1) * 2; if ($a > 3) { printf(\"%d\\n\", $a); } }\n";
+	static const char part[] =
+		"kprobe:vfs_read /pid == 1/ { @x[comm, pid] = count(); $a = ($b + 1) * 2; if ($a > 3) { printf(\"%d\\n\", $a); } }\n";
 	g_autofree char *msg = NULL;
 	gint64 t0 = g_get_monotonic_time(), t1, t2;
 	int n = 1000000 / (int)strlen(part);
@@ -362,7 +364,8 @@ static void test_expr(void **state)
 	kg_bt_node_free(a);
 }
 
-static gboolean count_calls(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *n)
+static gboolean count_calls(const struct kg_bt_node *node, const struct kg_bt_node *parent,
+			    const struct kg_bt_probe *probe, void *n)
 {
 	if (node->kind == KG_BT_CALL)
 		++*(int *)n;
@@ -412,7 +415,9 @@ static void test_highlight(void **state)
 	assert_non_null(strstr(out->str, "\033[32m\"%d\\n\""));
 	assert_non_null(strstr(out->str, "\033[36m42"));
 	plain = without_colours(out->str);
-	assert_string_equal(plain, "// hi\nkprobe:f /pid/ { printf(\"%d\\n\", 42); /* x */ @a = 1 }\n\"open\n$ \\x01 \\xff /* no end");
+	assert_string_equal(
+		plain,
+		"// hi\nkprobe:f /pid/ { printf(\"%d\\n\", 42); /* x */ @a = 1 }\n\"open\n$ \\x01 \\xff /* no end");
 }
 
 int main(void)

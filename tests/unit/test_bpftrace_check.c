@@ -53,7 +53,9 @@ static const char *const *targets(enum kg_probe_kind kind)
 {
 	static const char *const none[] = {NULL};
 
-	return kind == KG_PROBE_TRACEPOINT ? tracepoints : kind == KG_PROBE_KPROBE || kind == KG_PROBE_KRETPROBE ? functions : none;
+	return kind == KG_PROBE_TRACEPOINT			     ? tracepoints :
+	       kind == KG_PROBE_KPROBE || kind == KG_PROBE_KRETPROBE ? functions :
+								       none;
 }
 
 enum kg_answer kg_profile_kind_usable(struct kg_profile *p, enum kg_probe_kind kind, const char **why)
@@ -100,7 +102,8 @@ struct kg_point *kg_point_free(struct kg_point *pt)
 	return NULL;
 }
 
-int kg_profile_find(struct kg_profile *p, enum kg_probe_kind kind, const char *target, struct kg_point **ret, struct kg_error *err)
+int kg_profile_find(struct kg_profile *p, enum kg_probe_kind kind, const char *target, struct kg_point **ret,
+		    struct kg_error *err)
 {
 	for (const char *const *t = targets(kind); *t; t++)
 		if (!strcmp(*t, target)) {
@@ -138,10 +141,14 @@ const GPtrArray *kg_profile_members(struct kg_profile *p, const char *type)
 		inner = list_of(inner_members, G_N_ELEMENTS(inner_members));
 		task = list_of(task_members, G_N_ELEMENTS(task_members));
 	}
-	return !strcmp(type, "struct sock") ? sock : !strcmp(type, "struct inner") ? inner : !strcmp(type, "struct task_struct") ? task : NULL;
+	return !strcmp(type, "struct sock")	   ? sock :
+	       !strcmp(type, "struct inner")	   ? inner :
+	       !strcmp(type, "struct task_struct") ? task :
+						     NULL;
 }
 
-int kg_profile_member(struct kg_profile *p, const char *type, const char *path, struct kg_field *ret, struct kg_error *err)
+int kg_profile_member(struct kg_profile *p, const char *type, const char *path, struct kg_field *ret,
+		      struct kg_error *err)
 {
 	const GPtrArray *members = kg_profile_members(p, type);
 
@@ -185,11 +192,15 @@ static gboolean has_words(const char *text, const char *words)
 /* A finding as "error 1:2 words". */
 static char *as_text(const struct kg_diag *d)
 {
-	return g_strdup_printf("%s %d:%d %s = %s", d->severity == KG_ERROR ? "error" : d->severity == KG_WARNING ? "warning" : "note", d->loc.line,
-			       d->loc.col, d->msg, d->hint ? d->hint : "");
+	return g_strdup_printf("%s %d:%d %s = %s",
+			       d->severity == KG_ERROR	 ? "error" :
+			       d->severity == KG_WARNING ? "warning" :
+							   "note",
+			       d->loc.line, d->loc.col, d->msg, d->hint ? d->hint : "");
 }
 
-static void hold_case(const char *name, const char *text, char **facts, struct kg_profile *profile, const struct kg_bt_version *version)
+static void hold_case(const char *name, const char *text, char **facts, struct kg_profile *profile,
+		      const struct kg_bt_version *version)
 {
 	g_autoptr(GPtrArray) diags = kg_diags_new();
 	g_autoptr(GString) all = g_string_new(NULL);
@@ -238,7 +249,8 @@ static int run_file(const char *file, gboolean with_profile)
 		assert_non_null(sep);
 		*sep = '\0';
 		facts = g_strsplit(g_strstrip(sep + 5), "\n", -1);
-		hold_case(name, text, facts, with_profile ? &fake : NULL, kg_bt_version_parse(name, &version) == 0 ? &version : NULL);
+		hold_case(name, text, facts, with_profile ? &fake : NULL,
+			  kg_bt_version_parse(name, &version) == 0 ? &version : NULL);
 		at = next ? next + 1 : NULL;
 	}
 	return n;
@@ -297,7 +309,9 @@ static void test_version(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_check), cmocka_unit_test(test_version_findings), cmocka_unit_test(test_shipped_tools),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_version_findings),
+		cmocka_unit_test(test_shipped_tools),
 		cmocka_unit_test(test_version),
 	};
 

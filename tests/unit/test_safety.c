@@ -63,7 +63,11 @@ static char *as_fact(const struct kg_diag *d)
 {
 	const char *word = d->hint ? strstr(d->hint, "--allow ") : NULL;
 
-	return g_strdup_printf("%s %d:%d", d->severity == KG_WARNING ? "warning" : word ? word + strlen("--allow ") : "?", d->loc.line, d->loc.col);
+	return g_strdup_printf("%s %d:%d",
+			       d->severity == KG_WARNING ? "warning" :
+			       word			 ? word + strlen("--allow ") :
+							   "?",
+			       d->loc.line, d->loc.col);
 }
 
 static gint by_text(gconstpointer a, gconstpointer b)
@@ -102,7 +106,8 @@ static void hold_policy(const char *name, const char *text, char **want)
 {
 	struct kg_bt_program *program = parse(name, text);
 	struct kg_effects *effects = read_effects(program);
-	g_autoptr(GPtrArray) diags = kg_diags_new(), got = g_ptr_array_new_with_free_func(g_free), expected = g_ptr_array_new();
+	g_autoptr(GPtrArray) diags = kg_diags_new(), got = g_ptr_array_new_with_free_func(g_free),
+			     expected = g_ptr_array_new();
 	g_autoptr(GHashTable) words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autofree char *a = NULL, *b = NULL;
 	int r = kg_policy_check(effects, NULL, diags);
@@ -223,8 +228,8 @@ static void test_broken_data(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_policy), cmocka_unit_test(test_explain), cmocka_unit_test(test_effects), cmocka_unit_test(test_no_data),
-		cmocka_unit_test(test_broken_data),
+		cmocka_unit_test(test_policy),	cmocka_unit_test(test_explain),	    cmocka_unit_test(test_effects),
+		cmocka_unit_test(test_no_data), cmocka_unit_test(test_broken_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
