@@ -17,7 +17,7 @@ enum feature {
 	FT_BLOCK_EXPR, FT_IF_EXPR, FT_COMPTIME, FT_ADDR, FT_TYPEOF, FT_OFFSETOF, FT_OFFSETOF_SUB,
 	FT_DELETE_KEY, FT_DELETE_MANY, FT_EXIT_CODE, FT_HIST_BITS, FT_RETURN_VALUE, FT_PRINT_ELEMENT,
 	FT_LOWER_BEGIN, FT_SELF, FT_RAWTRACEPOINT, FT_TIMER_UNIT, FT_UPROBE_PID, FT_TEST, FT_NSECS_MODE,
-	FT_DISCARD, FT_TUPLE_SMALL, FT_CAST_ARRAY, FT_PATH_SIZE, FT_CALLED_BUILTIN,
+	FT_DISCARD, FT_TUPLE_SMALL, FT_CAST_ARRAY, FT_CAST_WORD, FT_CAST_STRUCT, FT_PATH_SIZE, FT_CALLED_BUILTIN,
 };
 
 static const struct {
@@ -65,6 +65,8 @@ static const struct {
 	{FT_DISCARD, 22, 0, "assigning to _", "leave out \"_ =\""},
 	{FT_TUPLE_SMALL, 24, 0, "a tuple of less than two elements", NULL},
 	{FT_CAST_ARRAY, 19, 0, "a cast to an array", NULL},
+	{FT_CAST_WORD, 18, 0, "a cast to this type", NULL},
+	{FT_CAST_STRUCT, 24, 0, "a cast to a struct itself", "cast to a pointer to it: (struct NAME *)"},
 	{FT_PATH_SIZE, 22, 0, "path() with a size", "write path(value)"},
 	{FT_CALLED_BUILTIN, 23, 0, "this builtin with brackets", "leave the brackets out"},
 };
@@ -172,6 +174,45 @@ static void see_call(struct kg_bt_check *c, const struct kg_bt_node *e)
 		need(c, FT_CALLED_BUILTIN, e->loc);
 }
 
+/*
+ * Types of C that 0.17 takes for names of structs, and what it calls them. (Tried on 0.17: bool, void, string and enums are
+ * refused as well.)
+ */
+static const struct {
+	const char *c, *bpftrace;
+} c_types[] = {
+	{"char", "int8"}, {"signed char", "int8"}, {"unsigned char", "uint8"}, {"short", "int16"}, {"unsigned short", "uint16"},
+	{"int", "int32"}, {"signed", "int32"}, {"signed int", "int32"}, {"unsigned", "uint32"}, {"unsigned int", "uint32"},
+	{"long", "int64"}, {"long int", "int64"}, {"long long", "int64"}, {"unsigned long", "uint64"},
+	{"unsigned long int", "uint64"}, {"long unsigned int", "uint64"}, {"unsigned long long", "uint64"}, {"u8", "uint8"},
+	{"u16", "uint16"}, {"u32", "uint32"}, {"u64", "uint64"}, {"s8", "int8"}, {"s16", "int16"}, {"s32", "int32"}, {"s64", "int64"},
+	{"__u8", "uint8"}, {"__u16", "uint16"}, {"__u32", "uint32"}, {"__u64", "uint64"}, {"__s8", "int8"}, {"__s16", "int16"},
+	{"__s32", "int32"}, {"__s64", "int64"}, {"uint8_t", "uint8"}, {"uint16_t", "uint16"}, {"uint32_t", "uint32"},
+	{"uint64_t", "uint64"}, {"int8_t", "int8"}, {"int16_t", "int16"}, {"int32_t", "int32"}, {"int64_t", "int64"},
+	{"size_t", "uint64"}, {"ssize_t", "int64"}, {"pid_t", "int32"}, {"uid_t", "uint32"}, {"gid_t", "uint32"}, {"dev_t", "uint32"},
+	{"__be16", "uint16"}, {"__be32", "uint32"}, {"__be64", "uint64"}, {"bool", "uint8"}, {"void", "uint8"},
+	{"loff_t", "int64"}, {"sector_t", "uint64"},
+};
+
+static void see_cast(struct kg_bt_check *c, const struct kg_bt_node *cast)
+{
+	const struct kg_bt_node *type = kg_bt_kid(cast, 0);
+	gboolean is_record = g_str_has_prefix(type->text, "struct ") || g_str_has_prefix(type->text, "union ");
+	struct kg_diag *d;
+
+	if (is_record && !type->num && !kg_bt_n_kids(type))
+		need(c, FT_CAST_STRUCT, cast->loc);
+	if (!strcmp(type->text, "string") || g_str_has_prefix(type->text, "enum "))
+		need(c, FT_CAST_WORD, cast->loc);
+	for (gsize i = 0; i < G_N_ELEMENTS(c_types); i++) {
+		if (strcmp(c_types[i].c, type->text) || !kg_bt_older(c, 18))
+			continue;
+		d = kg_bt_say(c, KG_ERROR, "version", cast->loc, "bpftrace 0.%d has no type %s for casts", c->version->minor, type->text);
+		if (d)
+			kg_diag_hint(d, "write (%s%s)", c_types[i].bpftrace, type->num ? " *" : "");
+	}
+}
+
 static gboolean is_duration(const char *text)
 {
 	char last = text[strlen(text) - 1];
@@ -227,6 +268,8 @@ static gboolean see(const struct kg_bt_node *node, const struct kg_bt_node *pare
 		need(c, f, node->loc);
 	if (node->kind == KG_BT_CALL && !(parent && parent->kind == KG_BT_MAP_DECL))
 		see_call(c, node);
+	if (node->kind == KG_BT_CAST)
+		see_cast(c, node);
 	if (node->kind == KG_BT_BUILTIN)
 		need_name(c, node);
 	if (node->kind == KG_BT_OFFSETOF)
