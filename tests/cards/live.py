@@ -23,8 +23,10 @@ import time
 
 sys.dont_write_bytecode = True
 import compile as cards_compile  # noqa: E402  (this folder's)
+import live_more  # noqa: E402
 
 COMM = "kg-stimulus"
+OTHERS = ("exit", "exec", "signal-deliver", "thread-exit")  # seen of other processes, too
 
 
 def usable_way(card):
@@ -78,8 +80,10 @@ def probe(card, way, site, is_begin):
         form = "".join(f"|{n}=%d:{c}" for n, c, _, _ in values)
         args = ", ".join(f"{cond}, {expr}" for _, _, expr, cond in values)
         body.append(f'printf("{card["name"]}{form}\\n", {args});')
-        if card["context"] == "task" and card["name"] not in ("exit", "exec", "signal-deliver", "thread-exit"):
+        if card["context"] == "task" and card["name"] not in OTHERS:
             body = [f'if (comm == "{COMM}") {{', *body, "}"]
+        if card["name"] in ("runqueue-wait", "wakeup", "migration"):
+            body = [f'if ({site["exprs"]["comm"]["cases"][0]["expr"]} == "{COMM}") {{', *body, "}"]
         if card["name"] == "offcpu":
             body = [f'if (@offcpu_comm_0[{key}] == "{COMM}") {{', *body, "}"]
         if key:
@@ -221,8 +225,7 @@ def stimulate(tmp):
     return done
 
 
-def check(seen, done, tmp, watched):
-    c = Checks()
+def check(c, seen, done, tmp, watched):
     me = {"comm": COMM}
     mine = lambda card, **want: seen.mine(card, **me, **want)  # noqa: E731
     count = lambda what, card, want, **filters: card in watched and c.equal(what, len(mine(card, **filters)), want)  # noqa: E731
@@ -286,7 +289,6 @@ def check(seen, done, tmp, watched):
     off = [int(l["us"]) for l in seen.mine("offcpu", comm=COMM)] or [int(l["us"]) for l in seen.lines["offcpu"]]
     c.equal("off the CPU for 250 ms", any(250000 <= us < 400000 for us in off), True)
     count("getppid among all system calls", "syscall", 1, syscall=110, ret=os.getppid())
-    return c
 
 
 WATCHED = """file-open file-write file-read fsync truncate file-unlink mkdir rmdir file-rename symlink hardlink chmod chown tcp-connect
@@ -295,7 +297,7 @@ tcp-lifetime exec exit process-create thread-create thread-exit kill-syscall sig
 syscall""".split()
 
 
-def run(cards, tmp):
+def run(cards, tmp, stimulus):
     text, watched = program(cards)
     source, output = os.path.join(tmp, "live.bt"), os.path.join(tmp, "out")
     with open(source, "w", encoding="utf-8") as f:
@@ -310,7 +312,7 @@ def run(cards, tmp):
         print("skipped: bpftrace can't attach here:", tracer.stderr.read().decode(errors="replace")[-2000:])
         return None, None, watched
     time.sleep(0.5)
-    done = stimulate(tmp)
+    done = stimulus(tmp)
     time.sleep(1)
     tracer.send_signal(signal.SIGINT)
     said = tracer.communicate(timeout=60)[1].decode(errors="replace")
@@ -326,16 +328,20 @@ def main():
         return 77
     args = [a for a in sys.argv[1:] if a != "-v"]
     cards = json.loads(subprocess.run(args[:2], capture_output=True, text=True, check=True).stdout)
-    cards = [c for c in cards if c["name"] in WATCHED]
     name_me(COMM)
-    with tempfile.TemporaryDirectory(prefix="kg") as tmp:
-        seen, done, watched = run(cards, tmp)
-        if seen is None:
-            return 77
-        checks = check(seen, done, tmp, watched)
+    checks, n = Checks(), 0
+    for names, stimulus, compare in (
+            (WATCHED, stimulate, lambda c, seen, done, tmp, watched: check(c, seen, done, tmp, watched)),
+            (live_more.WATCHED, live_more.stimulate, lambda c, seen, done, tmp, _: live_more.check(c, seen, done, tmp, COMM))):
+        with tempfile.TemporaryDirectory(prefix="kg", dir="/var/tmp") as tmp:
+            seen, done, watched = run([c for c in cards if c["name"] in names], tmp, stimulus)
+            if seen is None:
+                return 77
+            n += len(watched)
+            compare(checks, seen, done, tmp, watched)
     for line in checks.failed:
         print("FAIL", line)
-    print(f"{len(watched)} cards watched")
+    print(f"{n} cards watched")
     print(f"{checks.n - len(checks.failed)} passed, {len(checks.failed)} failed, 0 skipped")
     return 1 if checks.failed else 0
 
