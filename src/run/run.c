@@ -548,6 +548,9 @@ static void finish(struct runner *r)
 	take_messages(r, TRUE);
 	report_thrown(r);
 	r->res->n_thrown_bytes = r->reported_thrown;
+	/* it was over before anybody looked, and had nothing to show */
+	if (r->says_attached && WIFEXITED(r->child.wstatus) && WEXITSTATUS(r->child.wstatus) == 0)
+		set_attached(r);
 	judge(r);
 	if (r->attached_us)
 		r->res->observed_ns = ((r->stopped_us ? r->stopped_us : now_us()) - r->attached_us) * 1000;
