@@ -175,7 +175,7 @@ static void check_statement(struct kg_bt_check *c, const struct kg_bt_node *s)
 	case KG_BT_FOR: check_for(c, s); break;
 	case KG_BT_WHILE: case KG_BT_UNROLL: check_loop(c, s); break;
 	case KG_BT_IF:
-		kg_bt_check_condition(c, kg_bt_kid(s, 0));
+		kg_bt_check_condition(c, kg_bt_kid(s, 0), FALSE);
 		kg_bt_check_block(c, kg_bt_kid(s, 1));
 		if (kg_bt_kid(s, 2) && kg_bt_kid(s, 2)->kind == KG_BT_IF)
 			check_statement(c, kg_bt_kid(s, 2));
@@ -229,7 +229,7 @@ static void check_probe(struct kg_bt_check *c, const struct kg_bt_probe *probe)
 	g_hash_table_remove_all(c->gone);
 	open_scope(c);
 	if (probe->predicate) {
-		kg_bt_check_condition(c, probe->predicate);
+		kg_bt_check_condition(c, probe->predicate, TRUE);
 		if (!varies(probe->predicate))
 			kg_bt_say(c, KG_WARNING, "types", probe->predicate->loc, "this predicate is always the same");
 	}

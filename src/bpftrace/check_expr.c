@@ -96,7 +96,9 @@ struct kg_bt_ty kg_bt_ty_of_field(struct kg_bt_check *c, const struct kg_field *
 {
 	struct kg_bt_ty ty;
 
-	if (!f->type || f->is_dynamic) /* __data_loc: a number to some releases, a string to others */
+	if (f->is_dynamic && f->is_string) /* __data_loc: the text's address, which str() reads */
+		return (struct kg_bt_ty){.kind = TY_INT};
+	if (!f->type || f->is_dynamic)
 		return (struct kg_bt_ty){.kind = TY_UNKNOWN};
 	if (f->is_string)
 		return (struct kg_bt_ty){.kind = f->is_pointer ? TY_UNKNOWN : TY_STRING};
@@ -437,14 +439,23 @@ static const char *kind_words(const struct kg_bt_ty *ty)
 	return ty->kind == TY_STRING ? "a string" : "a number";
 }
 
-void kg_bt_check_condition(struct kg_bt_check *c, const struct kg_bt_node *e)
+/* !p, p && q: before 0.23 pointers had no truth value. */
+static void check_logic(struct kg_bt_check *c, const struct kg_bt_node *e, const struct kg_bt_ty *ty)
+{
+	if (ty->kind == TY_POINTER && kg_bt_older(c, 23) && (e->op == KG_BT_NOT || e->op == KG_BT_LAND || e->op == KG_BT_LOR))
+		kg_bt_hint(kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.23 has no %s for pointers",
+				     kg_bt_op_text(e->op)),
+			   "compare the pointer with 0: != 0");
+}
+
+void kg_bt_check_condition(struct kg_bt_check *c, const struct kg_bt_node *e, gboolean is_predicate)
 {
 	struct kg_bt_ty ty = kg_bt_check_expr(c, e);
 
 	if (ty.kind == TY_STRING && (!c->version || kg_bt_older(c, 24)))
 		kg_bt_hint(kg_bt_say(c, KG_ERROR, "types", e->loc, "a string is no condition"),
 			   "compare it with something: != \"\"");
-	else if (ty.kind == TY_POINTER && kg_bt_older(c, 23))
+	else if (ty.kind == TY_POINTER && kg_bt_older(c, 23) && !is_predicate)
 		kg_bt_hint(kg_bt_say(c, KG_ERROR, "version", e->loc,
 				     "bpftrace before 0.23 takes no pointer as a condition"),
 			   "compare it with 0: != 0");
@@ -479,6 +490,7 @@ static struct kg_bt_ty check_binary(struct kg_bt_check *c, const struct kg_bt_no
 	if ((a.kind == TY_AGG || b.kind == TY_AGG) && kg_bt_older(c, 21))
 		kg_bt_say(c, KG_ERROR, "version", e->loc, "bpftrace before 0.21 can't read what %s() keeps",
 			  a.kind == TY_AGG ? a.agg : b.agg);
+	check_logic(c, e, a.kind == TY_POINTER ? &a : &b);
 	if (is_compare) {
 		check_compared(c, left, &a, &b, right);
 		check_compared(c, right, &b, &a, left);
@@ -503,6 +515,7 @@ static struct kg_bt_ty check_unary(struct kg_bt_check *c, const struct kg_bt_nod
 	}
 	ty = kg_bt_check_expr(c, of);
 	check_strings(c, e, &ty);
+	check_logic(c, e, &ty);
 	if (e->op == KG_BT_NOT)
 		return (struct kg_bt_ty){.kind = TY_INT};
 	if (e->op == KG_BT_DEREF && ty.kind == TY_POINTER && ty.c_name) {
@@ -533,7 +546,7 @@ static struct kg_bt_ty check_ternary(struct kg_bt_check *c, const struct kg_bt_n
 {
 	struct kg_bt_ty a, b;
 
-	kg_bt_check_condition(c, kg_bt_kid(e, 0));
+	kg_bt_check_condition(c, kg_bt_kid(e, 0), FALSE);
 	a = kg_bt_check_expr(c, kg_bt_kid(e, 1));
 	b = kg_bt_check_expr(c, kg_bt_kid(e, 2));
 	a.is_literal = FALSE;

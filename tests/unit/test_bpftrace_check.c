@@ -29,6 +29,7 @@ static struct kg_field switch_fields[] = {
 static struct kg_field openat_fields[] = {
 	{.name = "dfd", .type = "int", .size = 4},
 	{.name = "filename", .type = "const char *", .size = 8, .is_pointer = TRUE},
+	{.name = "where", .type = "char[]", .is_string = TRUE, .is_dynamic = TRUE},
 };
 static struct kg_field sock_members[] = {
 	{.name = "dport", .type = "__be16", .size = 2, .is_big_endian = TRUE},
