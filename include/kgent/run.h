@@ -149,6 +149,7 @@ struct kg_run_result {
 	guint64 n_rows;      /**< rows of maps that were delivered and hold more than nothing (0, an empty histogram) */
 	guint64 n_lost;      /**< events that bpftrace lost */
 	guint64 n_thrown_bytes; /**< output thrown away by kgent */
+	guint n_full_maps;   /**< maps that had as many entries as they can: further keys were not counted. Each is named in diags */
 	int exit_status;     /**< of bpftrace; -1 when a signal ended it */
 	int term_signal;     /**< 0 when none */
 	GPtrArray *diags;    /**< struct kg_diag *: bpftrace's errors and warnings; never NULL on success */

@@ -28,6 +28,7 @@
 #define MAX_RATE (32u << 20)
 #define MAX_LINE (16u << 20)
 #define MAX_MESSAGES (1u << 20)
+#define MAP_KEYS_MAX 4096 /* bpftrace's default */
 #define OUTPUT_FILE "/dev/fd/4"
 #define BATCH_US 2000
 #define PIPE_BYTES (1 << 20)
@@ -55,6 +56,7 @@ struct runner {
 	gint64 window_us;       /* of the rate limit: begin of this second ... */
 	guint64 window_bytes;   /* ... and what came in it */
 	guint64 reported_thrown;
+	GHashTable *full;       /* names of maps that were found full */
 };
 
 static gint64 now_us(void)
@@ -167,6 +169,48 @@ static void count(struct runner *r, const struct kg_run_event *ev)
 	}
 }
 
+/*
+ * How many entries of the kernel's map an event stands for, as bpftrace 0.17 keeps them: one for each bucket of a histogram, and two for each
+ * row of stats() and avg() (their count and their total).
+ */
+static guint64 count_entries(const struct kg_run_event *ev)
+{
+	guint64 n = 0;
+
+	for (guint i = 0; i < ev->rows->len; i++) {
+		const struct kg_run_row *row = &g_array_index(ev->rows, struct kg_run_row, i);
+
+		if (!row->has_key)
+			return 0;
+		if (ev->type == KG_RUN_MAP)
+			n++;
+		else if (ev->type == KG_RUN_STATS)
+			n += 2;
+		else
+			for (guint b = 0; b < row->value.buckets->len; b++)
+				n += g_array_index(row->value.buckets, struct kg_run_bucket, b).count != 0;
+	}
+	return n;
+}
+
+/* bpftrace 0.17 says nothing when a map is full: keys that come later are just not there. Said once for each map. */
+static void check_full(struct runner *r, const struct kg_run_event *ev)
+{
+	int set = r->opts->limits ? r->opts->limits->map_keys_max : 0;
+	guint64 max = set > 0 ? (guint64)set : MAP_KEYS_MAX;
+	struct kg_run_event warning = {.type = KG_RUN_ERROR};
+	struct kg_diag *d;
+
+	if (g_hash_table_contains(r->full, ev->name) || count_entries(ev) < max)
+		return;
+	g_hash_table_add(r->full, g_strdup(ev->name));
+	r->res->n_full_maps++;
+	d = kg_diag_add(r->res->diags, KG_WARNING, "run", (struct kg_loc){0},
+			"%s is full (%" G_GUINT64_FORMAT " entries): what came later under other keys was not counted", ev->name, max);
+	warning.text = (struct kg_run_text){d->msg, strlen(d->msg)};
+	deliver(r, &warning);
+}
+
 /* Has the command of -c ended? Then bpftrace has no child left. */
 static gboolean command_is_over(const struct runner *r)
 {
@@ -198,6 +242,8 @@ static void on_event(struct runner *r, struct kg_run_event *ev)
 	ev->is_final = (ev->type == KG_RUN_MAP || ev->type == KG_RUN_HIST || ev->type == KG_RUN_STATS) && is_final(r);
 	count(r, ev);
 	deliver(r, ev);
+	if (ev->name && ev->rows)
+		check_full(r, ev);
 }
 
 /* Only what is printed event by event can be thrown away: a map that is missing would be a wrong answer. */
@@ -565,6 +611,7 @@ static int run_with(const struct kg_bpftrace *tool, int program, const struct kg
 
 	r.started_us = r.ticked_us = now_us();
 	r.messages = g_string_new(NULL);
+	r.full = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	lines_init(&r.lines, max_line);
 	lines_init(&r.command_lines, max_line);
 	ret = start(&r, tool, program, err);
@@ -578,6 +625,7 @@ static int run_with(const struct kg_bpftrace *tool, int program, const struct kg
 	lines_done(&r.lines);
 	lines_done(&r.command_lines);
 	g_string_free(r.messages, TRUE);
+	g_hash_table_unref(r.full);
 	return ret;
 }
 

@@ -576,6 +576,27 @@ static void test_live_without_root(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* 100 keys in a map for 50: the rest is missing, and that is said. */
+static void test_live_full(void **state)
+{
+	struct kg_bpftrace_limits limits = {.map_keys_max = 50};
+	struct kg_run_opts opts = {.limits = &limits};
+	struct seen s = {.attached_fd = -1};
+	struct kg_run_result res;
+
+	need_live();
+	run("BEGIN { @x = (uint64)0; unroll (49) { @m[@x] = count(); @x++; } exit(); }", opts, &s, &res);
+	assert_int_equal(res.end, KG_RUN_ENDED);
+	assert_int_equal(res.n_full_maps, 0);
+	kg_run_result_clear(&res);
+	run("BEGIN { @x = (uint64)0; unroll (100) { @m[@x] = count(); @x++; } exit(); }", opts, &s, &res);
+	assert_int_equal(res.end, KG_RUN_ENDED);
+	assert_int_equal(res.n_full_maps, 1);
+	assert_non_null(strstr(s.text->str, "@m is full"));
+	kg_run_result_clear(&res);
+	g_string_free(s.text, TRUE);
+}
+
 /* 10 times a second for 2 seconds are 20, give or take the last. */
 static void test_live_time(void **state)
 {
@@ -662,6 +683,7 @@ int main(void)
 		cmocka_unit_test(test_run_lost),
 		cmocka_unit_test(test_live_exact),
 		cmocka_unit_test(test_live_without_root),
+		cmocka_unit_test(test_live_full),
 		cmocka_unit_test(test_live_time),
 		cmocka_unit_test(test_live_guard),
 		cmocka_unit_test(test_live_command),
