@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Does the installed bpftrace compile every expression of every event card?
 
-    compile.py CARDS-JSON EVENTS-DIR [-v] [CARD...]
+    compile.py CARDS-JSON EVENTS-DIR [-v] [--profile DIR] [CARD...]
 
 For each way of each card a small program is made that uses everything the way has: the lets, `when`, `ok`, the key and every case
 and `valid` of every field. A field name or a type that is wrong in the data is a bpftrace error, and a failing test. Programs
 are compiled in batches and a batch that fails is halved until the culprit stands alone.
 
 Functions' arguments are held against BTF besides, by name, position and width, since the compiler takes any of them.
+
+With --profile (a folder, or a .tar.xz of it) it is the kernel of that profile: tracepoints' fields are held against its formats, and
+functions' ways are checked and compiled against its BTF.
 
 What this kernel does not have (a tracepoint of another version, a function that is not in its BTF, a program that is not
 installed) can't be compiled here; such sites are listed with the reason and are not counted as right. Exit status: 0 all
@@ -29,13 +32,34 @@ KERNEL_FUNCTIONS = ("kfunc", "kretfunc", "kprobe", "kretprobe")
 TRACEFS = next((d for d in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing") if os.path.isdir(d + "/events")), None)
 
 
-def tracepoint_fields(target):
-    """{name: type} of a tracepoint, or None where it does not exist here."""
+PROFILE = None  # a profile's folder, or None for the running kernel
+
+
+def profile_formats():
+    """{"system:name": text} of the profile's tracepoints."""
+    if not hasattr(profile_formats, "known"):
+        with open(PROFILE + "/formats", encoding="utf-8") as f:
+            parts = re.split(r"^@ (\S+)\n", f.read(), flags=re.M)[1:]
+        profile_formats.known = dict(zip(parts[::2], parts[1::2]))
+    return profile_formats.known
+
+
+def tracepoint_format(target):
+    if PROFILE:
+        return profile_formats().get(target)
     try:
         with open(f"{TRACEFS}/events/{target.replace(':', '/')}/format", encoding="utf-8") as f:
-            declared = re.findall(r"field:([^;]*);", f.read())
+            return f.read()
     except OSError:
         return None
+
+
+def tracepoint_fields(target):
+    """{name: type} of a tracepoint, or None where it does not exist here."""
+    text = tracepoint_format(target)
+    if text is None:
+        return None
+    declared = re.findall(r"field:([^;]*);", text)
     fields = {}
     for text in declared:
         m = re.fullmatch(r"(.*?)\s*(\w+)(\[[^]]*\])?", text)
@@ -83,7 +107,7 @@ def btf():
     """The kernel's BTF, read once; None where it has none."""
     if not hasattr(btf, "known"):
         try:
-            btf.known = Btf()
+            btf.known = Btf(PROFILE + "/btf") if PROFILE else Btf()
         except OSError:
             btf.known = None
     return btf.known
@@ -149,6 +173,11 @@ def program(site, uid):
     return settle("\n".join(out + ["}"]), fields)
 
 
+def environment():
+    env = dict(os.environ, BPFTRACE_MAX_PROBES="4096")
+    return dict(env, BPFTRACE_BTF=PROFILE + "/btf") if PROFILE else env
+
+
 def compiles(programs):
     """None, or what bpftrace says."""
     with tempfile.TemporaryDirectory() as d:
@@ -157,7 +186,7 @@ def compiles(programs):
             f.write("\n".join(programs))
         elf = os.path.join(d, "p.o")
         run = subprocess.run(["bpftrace", "--emit-elf", elf, source], capture_output=True, text=True, check=False,
-                             stdin=subprocess.DEVNULL, env=dict(os.environ, BPFTRACE_MAX_PROBES="4096"))
+                             stdin=subprocess.DEVNULL, env=environment())
         if run.returncode == 0 and os.path.exists(elf):
             return None
         said = [l for l in run.stderr.splitlines() if "RLIMIT_MEMLOCK" not in l and "WARNING" not in l]
@@ -167,7 +196,9 @@ def compiles(programs):
 def can_compile(at):
     """bpftrace compiles fentry probes only where it can see which functions can be traced."""
     if not at.startswith(("kfunc:", "kretfunc:")):
-        return True
+        return not PROFILE or at.startswith(("kprobe:", "kretprobe:"))
+    if PROFILE:
+        return False
     if not hasattr(can_compile, "fentry"):
         can_compile.fentry = compiles(["kfunc:vfs_read { exit(); }"]) is None
     return can_compile.fentry
@@ -216,20 +247,44 @@ def collect(cards):
     return items, absent, errors
 
 
+def present(cards):
+    """Names of the cards of which at least one way is wholly on the profile's kernel."""
+    def is_here(way):
+        sites = with_binary(way)["begins"] + with_binary(way)["sites"]
+        return all(any(not missing(at, s) for at in s["at"]) and
+                   all(not missing(at, s) for at in s["at"] if at not in s["optional"]) for s in sites)
+    return {c["name"] for c in cards if any(is_here(w) for w in c["ways"])}
+
+
+def open_profile(path, tmp):
+    if os.path.isdir(path):
+        return path
+    subprocess.run(["tar", "-xJf", path, "-C", tmp], check=True)
+    return tmp
+
+
 def main():
+    global PROFILE
     args = [a for a in sys.argv[1:] if a != "-v"]
     if not shutil.which("bpftrace") or not TRACEFS or compiles(["BEGIN { exit(); }"]):
         print("skipped: bpftrace can't compile here (not installed, tracefs not mounted or not readable)")
         return 77
     cards = json.loads(subprocess.run(args[:2], capture_output=True, text=True, check=True).stdout)
-    if args[2:]:
-        cards = [c for c in cards if c["name"] in args[2:]]
+    with tempfile.TemporaryDirectory() as tmp:
+        if "--profile" in args:
+            at = args.index("--profile")
+            PROFILE = open_profile(args[at + 1], tmp)
+            del args[at:at + 2]
+        return report([c for c in cards if not args[2:] or c["name"] in args[2:]])
+
+
+def report(cards):
     items, absent, bad = collect(cards)
     for start in range(0, len(items), 24):
         bad += culprits(items[start:start + 24])
     for name, text, error in bad:
         print(f"FAIL {name}\n{text}\n{error}\n")
-    seen = {name.split(" way ")[0] for name, _ in items}
+    seen = present(cards) if PROFILE else {name.split(" way ")[0] for name, _ in items}
     for card, whys in absent.items():
         if "-v" in sys.argv or card not in seen:
             print(f"not here: {card}:\n  " + "\n  ".join(whys))
