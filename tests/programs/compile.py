@@ -66,7 +66,8 @@ def main():
             elif args.v:
                 print(f"ok {os.path.basename(path)}")
     for line in listing if args.v else unsupported:
-        print("#", line.replace("\t", ": "))
+        what, *rest = line.split("\t")
+        print("skip:" if what == "unsupported" else f"# {what}:", ": ".join(rest))
     shutil.rmtree(out)
     print(f"{len(paths) - failed} passed, {failed} failed, {len(unsupported)} skipped")
     return bool(failed or not paths)
