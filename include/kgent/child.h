@@ -3,7 +3,7 @@
  * A child process that cannot get away: it dies with kgent, its output is bounded, its time is limited.
  *
  * What all children have: standard input is /dev/null, a process group of its own, no core dump, SIGKILL when kgent dies
- * (PR_SET_PDEATHSIG), default signal dispositions, no descriptors but the ones named here.
+ * (PR_SET_PDEATHSIG: when the thread ends that started it), default signal dispositions, no descriptors but the ones named here.
  */
 #pragma once
 

@@ -28,6 +28,8 @@ struct kg_load_opts {
 	int pid;                                 /**< bpftrace -p; 0: none */
 	const char *command;                     /**< bpftrace -c, as of kg_run_opts; it is not executed here; NULL: none */
 	int timeout_ms;                          /**< for all of it; 0: 20000 */
+	int min_probes;                          /**< attach points that the program names: fewer (bpftrace 0.17 drops a kprobe wildcard that
+						      matches nothing without a word) is refused; 0: not known */
 };
 
 enum kg_load_outcome {

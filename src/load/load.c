@@ -181,7 +181,8 @@ static void judge_early_end(const struct supervised *s, struct kg_load_result *r
 		res->why = g_strdup_printf("bpftrace %s and did not say why", how);
 }
 
-static void judge(const struct supervised *s, const struct kg_bpftrace *tool, int timeout_ms, struct kg_load_result *res)
+static void judge(const struct supervised *s, const struct kg_bpftrace *tool, const struct kg_load_opts *opts, int timeout_ms,
+		  struct kg_load_result *res)
 {
 	const char *skipped = left_out(res->diags);
 
@@ -196,6 +197,10 @@ static void judge(const struct supervised *s, const struct kg_bpftrace *tool, in
 	else if (skipped) {
 		res->outcome = KG_LOAD_REFUSED;
 		res->why = g_strdup_printf("bpftrace would run it without some of its attach points: %s", skipped);
+	} else if (s->n_probes >= 0 && s->n_probes < opts->min_probes) {
+		res->outcome = KG_LOAD_REFUSED;
+		res->why = g_strdup_printf("bpftrace attaches only %d of its %d attach points: others match nothing here", s->n_probes,
+					   opts->min_probes);
 	} else if (s->n_probes > 0 && res->n_loaded >= s->n_probes && s->is_waiting)
 		res->outcome = KG_LOAD_ACCEPTED;
 	else if (s->has_ended)
@@ -234,7 +239,7 @@ static int load_with(const struct kg_bpftrace *tool, int program, const struct k
 				fetch_log(tool, program, opts, left_ms, res);
 			refused_by_verifier(res);
 		} else {
-			judge(&seen, tool, timeout_ms, res);
+			judge(&seen, tool, opts, timeout_ms, res);
 		}
 	}
 	supervised_clear(&seen);

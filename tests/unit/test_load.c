@@ -229,6 +229,22 @@ static void test_left_out(void **state)
 	kg_load_result_clear(&res);
 }
 
+static void test_too_few(void **state)
+{
+	struct kg_load_opts opts = {.min_probes = 2};
+	struct kg_load_result res;
+
+	need_live();
+	load("BEGIN { @ = 1; }", &opts, &res);
+	assert_int_equal(res.outcome, KG_LOAD_REFUSED);
+	assert_non_null(strstr(res.why, "1 of its 2"));
+	kg_load_result_clear(&res);
+	opts.min_probes = 1;
+	load("BEGIN { @ = 1; }", &opts, &res);
+	assert_int_equal(res.outcome, KG_LOAD_ACCEPTED);
+	kg_load_result_clear(&res);
+}
+
 static volatile sig_atomic_t n_signals;
 static volatile gboolean calls_on;
 
@@ -641,6 +657,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_live_refuses),
 		cmocka_unit_test(test_live_missing),
 		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_too_few),
 		cmocka_unit_test(test_live_nothing_attached),
 		cmocka_unit_test(test_live_nothing_executed),
 		cmocka_unit_test(test_live_command),
