@@ -174,7 +174,8 @@ static guint fields_at(struct reading *r, guint i, gboolean is_show, GPtrArray *
 	const struct entry *e;
 
 	i = kg_skip_fillers(r, i);
-	if (kg_word_is(r, i, "what") || kg_word_is(r, i, "which"))
+	g_autofree char *named_so = kg_field_at(r, i, &to);
+	if (!named_so && (kg_word_is(r, i, "what") || kg_word_is(r, i, "which")))
 		i++;
 	if ((to = shared_head(r, i, &a, &b))) {
 		add_name(list, a);
@@ -349,6 +350,12 @@ static guint read_by(struct reading *r, const struct entry *by, guint i, guint t
 		r->last_by = end;
 		return end;
 	}
+	/* "print ... of each": a line for each event */
+	if ((!kg_tok(r, to) || kg_tok(r, to)->is_mark) && r->is_print_said && (g_str_has_suffix(by->phrase, "each") || g_str_has_suffix(by->phrase, "every"))) {
+		r->wants_each = TRUE;
+		kg_take(r, i, to, "measure", "each event");
+		return to;
+	}
 	/* "top processes by opens": the key was named before, and what is counted now */
 	if (is_mention(r, j, &unused) && (r->intent->by->len || r->loose->len)) {
 		kg_take(r, i, j, NULL, NULL);
@@ -367,6 +374,14 @@ static guint read_each(struct reading *r, const struct entry *e, guint i, guint 
 		return to;
 	}
 
+	/* "whenever uid 500 does an fchmod": the event comes later */
+	if (g_str_has_prefix(e->phrase, "when") || g_str_has_suffix(e->phrase, " time"))
+		for (guint k = 0; k < r->mentions->len; k++)
+			if (g_array_index(r->mentions, struct mention, k).from >= j) {
+				r->wants_each = TRUE;
+				kg_take(r, i, to, "measure", "each event");
+				return to;
+			}
 	if (!event_follows(r, j))
 		return 0;
 	/* "how often does each process switch context": the event's name begins with a key */
@@ -604,6 +619,15 @@ static guint read_measure(struct reading *r, const struct entry *e, guint i, gui
 		guint j = kg_skip_fillers(r, to), end;
 		if (is_mention(r, j, &end))
 			return to;
+		/* "Show three." */
+		double n;
+		const char *unit;
+		if (kg_number_at(r, j, &end, &n, &unit) && !*unit && n >= 1 && n <= 10000 && (!kg_tok(r, end) || kg_tok(r, end)->is_sentence_end) && !r->intent->top &&
+		    !kg_word_is(r, j, "a")) {
+			r->intent->top = (guint)n;
+			kg_take(r, j, end, "top", "");
+			return end;
+		}
 		end = read_list(r, to, j, "show", r->intent->show);
 		if (end) {
 			r->is_show_said = TRUE;
@@ -618,7 +642,10 @@ static guint read_measure(struct reading *r, const struct entry *e, guint i, gui
 			;
 		} else if (r->is_sum_weak && r->intent->measure == KG_MEASURE_SUM) {
 			r->is_sum_weak = FALSE;
-		} else if (e->hint && m == KG_MEASURE_SUM && r->intent->value == NULL) {
+		} else if (m == KG_MEASURE_COUNT && strstr(e->phrase, "number of") && kg_at(r, kg_skip_fillers(r, to), CAT_CARD_FIELD, &unused)) {
+			kg_take(r, i, to, NULL, NULL); /* "average number of requests": the field */
+			return to;
+		} else if (!g_strcmp0(e->hint, "time") && m == KG_MEASURE_SUM && (!r->intent->value || !strcmp(r->intent->value, KG_DURATION))) {
 			m = r->intent->measure; /* "histogram of the time spent in" */
 		} else if (m == KG_MEASURE_HIST && r->intent->measure == KG_MEASURE_LHIST) {
 			m = KG_MEASURE_LHIST;
@@ -883,6 +910,7 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 		/* "each deletion: time, process, path" */
 		if ((kg_word_is(r, i, ":") || kg_word_is(r, i, "-")) && (r->is_print_said || r->wants_each) && (j = read_with(r, i, to)))
 			return j;
+		r->has_colon = r->has_colon || kg_word_is(r, i, ":");
 		/* "calls/process" */
 		if (kg_word_is(r, i, "/") && i && (j = read_per(r, i, to)))
 			return j;

@@ -326,7 +326,17 @@ static guint read_compare(struct reading *r, const char *field, gboolean is_not,
 			return 0;
 		kg_add_filter(r, size, op, q, NULL);
 	} else {
-		return 0;
+		/* "with at least 64 events": a number of one of the event's own amounts */
+		double number;
+		const char *unit;
+		if (is_about || !kg_number_at(r, j, &to, &number, &unit) || *unit || number != (double)(gint64)number || kg_word_is(r, j, "a"))
+			return 0;
+		g_autofree char *counted = kg_field_at(r, to, &end);
+		const struct kg_card_field *f = counted ? kg_reading_field(r, counted) : NULL;
+		if (!f || (f->unit != KG_UNIT_NONE && f->unit != KG_UNIT_PAGES && f->unit != KG_UNIT_SECTORS))
+			return 0;
+		kg_add_filter(r, counted, op, (gint64)number, NULL);
+		to = end;
 	}
 	took(r, from, to);
 	return to;
@@ -361,6 +371,24 @@ static guint read_or_more(struct reading *r, guint from, guint i)
 	return end;
 }
 
+/* "between 2 and 8 ms": the second unit is both's. */
+static gboolean shared_unit(struct reading *r, guint i, guint *ret_mid, gint64 *ret_low, gboolean *ret_is_time)
+{
+	double low, high;
+	const char *unit;
+	gint64 top;
+	guint and_at, end;
+
+	if (!kg_number_at(r, i, &and_at, &low, &unit) || *unit || !kg_word_is(r, and_at, "and") || !kg_number_at(r, and_at + 1, &end, &high, &unit) || high <= 0)
+		return FALSE;
+	*ret_is_time = kg_time_at(r, and_at + 1, &end, &top);
+	if (!*ret_is_time && !kg_size_at(r, and_at + 1, &end, &top))
+		return FALSE;
+	*ret_mid = and_at;
+	*ret_low = (gint64)(low * (double)top / high);
+	return TRUE;
+}
+
 /* "between 4 KiB and 64 KiB" */
 static guint read_between(struct reading *r, const char *field, guint from, guint i)
 {
@@ -368,10 +396,13 @@ static guint read_between(struct reading *r, const char *field, guint from, guin
 	guint mid, to;
 	g_autofree char *size = NULL;
 
+	guint taken;
+	if (!field && kg_at(r, i, CAT_TAKING, &taken))
+		i = taken;
 	if (!kg_word_is(r, i, "between"))
 		return 0;
 	gboolean is_time = kg_time_at(r, i + 1, &mid, &low);
-	if (!is_time && !kg_size_at(r, i + 1, &mid, &low))
+	if (!is_time && !kg_size_at(r, i + 1, &mid, &low) && !shared_unit(r, i + 1, &mid, &low, &is_time))
 		return 0;
 	if (!kg_word_is(r, mid, "and") || !(is_time ? kg_time_at(r, mid + 1, &to, &high) : kg_size_at(r, mid + 1, &to, &high)))
 		return 0;
@@ -616,7 +647,7 @@ static guint read_device(struct reading *r, guint i, guint from, gboolean is_not
 }
 
 /* [only] [not] [preposition] condition */
-guint kg_read_filter(struct reading *r, guint from)
+static guint read_condition(struct reading *r, guint from)
 {
 	guint i = from, j, to;
 	if ((to = read_or_more(r, from, from)))
@@ -699,6 +730,22 @@ guint kg_read_filter(struct reading *r, guint from)
 		kg_add_text_filter(r, "comm", KG_OP_NE, more, FALSE);
 		took(r, to, next);
 		to = next;
+	}
+	return to;
+}
+
+guint kg_read_filter(struct reading *r, guint from)
+{
+	guint n = r->intent->filters->len, to = read_condition(r, from), end;
+
+	/* "bash not included" */
+	if (to && r->intent->filters->len == n + 1 && kg_at(r, to, CAT_LEFT_OUT, &end)) {
+		struct kg_filter *f = r->intent->filters->pdata[n];
+		if (f->op == KG_OP_EQ) {
+			f->op = KG_OP_NE;
+			took(r, to, end);
+			return end;
+		}
 	}
 	return to;
 }

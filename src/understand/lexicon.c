@@ -68,6 +68,7 @@ static const char *const category_names[CATEGORIES] = {
 	[CAT_AND_LESS] = "and-less",
 	[CAT_CLAUSE] = "clause",
 	[CAT_TAKING] = "taking",
+	[CAT_LEFT_OUT] = "left-out",
 	[CAT_EVENT] = "(event)",
 	[CAT_EVENT_DONE] = "(event that succeeded)",
 	[CAT_CARD_FIELD] = "(field)",

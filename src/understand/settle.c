@@ -213,6 +213,14 @@ static gboolean is_order(const struct reading *r)
 static gboolean settle_measure(struct reading *r)
 {
 	struct kg_intent *in = r->intent;
+	const struct mention *first = &g_array_index(r->mentions, struct mention, 0);
+	const struct token *behind = kg_tok(r, first->to);
+
+	/* "unmount /mnt/x and print it": do, not show */
+	if (is_order(r) && behind && (behind->is_quoted || *behind->text == '/')) {
+		kg_why(r, "this asks to do something to %s; kgent only shows what happens", behind->text);
+		return FALSE;
+	}
 
 	if (in->lhist_step || in->lhist_max) {
 		if (in->measure == KG_MEASURE_NONE || in->measure == KG_MEASURE_HIST)
@@ -256,10 +264,22 @@ static gboolean settle_measure(struct reading *r)
 	return TRUE;
 }
 
+/* "involuntary" of a field called voluntary. */
+static gboolean is_negated(const char *word, const char *field)
+{
+	static const char *const prefixes[] = {"in", "un", "non", "dis"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(prefixes); i++)
+		if (g_str_has_prefix(word, prefixes[i]) && !g_str_has_prefix(field, prefixes[i]))
+			return TRUE;
+	return FALSE;
+}
+
 /* Fields without a role: shown where events are shown, keys where stacks are counted, else the sentence was not understood. */
 static gboolean settle_loose(struct reading *r)
 {
 	struct kg_intent *in = r->intent;
+	guint n_by = in->by->len;
 
 	for (guint k = 0; k < r->loose->len; k++) {
 		const struct loose *l = &g_array_index(r->loose, struct loose, k);
@@ -267,12 +287,18 @@ static gboolean settle_loose(struct reading *r)
 
 		if (in->value && !strcmp(in->value, l->field))
 			continue;
+		/* "voluntary context switches" */
+		if (unit == KG_UNIT_BOOL && !r->is_show_said) {
+			kg_add_filter(r, l->field, KG_OP_EQ, !is_negated(loose_words(r, l), l->field), NULL);
+			continue;
+		}
 		if (l->is_weak && (in->measure != KG_MEASURE_PRINT || r->is_show_said))
 			continue;
 		if (in->measure == KG_MEASURE_PRINT) {
 			add_name(in->show, l->field);
 		} else if ((in->measure == KG_MEASURE_COUNT && (unit == KG_UNIT_STACK || (!in->by->len && in->top))) ||
-			   (r->is_ranked && !in->by->len && !is_amount(r, l->field))) {
+			   (r->is_ranked && !in->by->len && !is_amount(r, l->field)) ||
+			   (r->has_colon && !n_by && in->measure == KG_MEASURE_COUNT && !is_amount(r, l->field))) {
 			add_name(in->by, l->field);
 		} else {
 			for (guint i = l->from; i < l->to; i++)
@@ -373,6 +399,11 @@ static gboolean check_filters(struct reading *r)
 		}
 		for (guint m = 0; m < k; m++) {
 			const struct kg_filter *o = in->filters->pdata[m];
+			if (!strcmp(o->field, f->field) && f->is_text && o->is_text && o->op != f->op) {
+				kg_why(r, "only \"%s\", or all but \"%s\"? Both are asked for", o->op == KG_OP_EQ ? o->text : f->text,
+				       o->op == KG_OP_EQ ? f->text : o->text);
+				return FALSE;
+			}
 			if (!strcmp(o->field, f->field) && o->op == KG_OP_EQ && f->op == KG_OP_EQ && (o->number != f->number || g_strcmp0(o->text, f->text))) {
 				kg_why(r, "two values for %s: both can't hold", f->field);
 				return FALSE;
@@ -428,7 +459,18 @@ static gboolean check_measure(struct reading *r)
 		return FALSE;
 	}
 	if (in->top && !in->by->len) {
-		add_name(in->by, "comm"); /* "top 10 by bytes": of what? of processes */
+		const char *own = NULL;
+		/* "top 10 files opened": the event's name says of what; "top 10 by bytes": of processes */
+		for (guint k = 0; k < r->loose->len; k++) {
+			const struct loose *l = &g_array_index(r->loose, struct loose, k);
+			if (l->is_weak && !is_amount(r, l->field) && kg_reading_unit(r, l->field) != KG_UNIT_BOOL)
+				own = own && strcmp(own, l->field) ? "" : l->field;
+		}
+		if (own && !*own) {
+			kg_why(r, "top %u of what? Say \"by ...\"", in->top);
+			return FALSE;
+		}
+		add_name(in->by, own ? own : "comm");
 		if (!check_field(r, "comm"))
 			return FALSE;
 	}

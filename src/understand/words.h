@@ -29,7 +29,7 @@ enum category {
 	CAT_DURATION, CAT_SLOW, CAT_FAILED, CAT_SUCCEEDED, CAT_ERRNO, CAT_FAMILY, CAT_HOSTORDER, CAT_TIME, CAT_SIZE, CAT_NUMBER,
 	CAT_HALFSECOND, CAT_BUCKETS, CAT_FROM_TO, CAT_RANGE_TO, CAT_AND, CAT_FIELD, CAT_ROOT, CAT_ACT, CAT_NOUN, CAT_OR, CAT_COMPARE,
 	CAT_VERSUS, CAT_STATE, CAT_STORY, CAT_REFERENCE, CAT_ATTEMPT, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_AND_MORE, CAT_AND_LESS, CAT_CLAUSE,
-	CAT_TAKING,
+	CAT_TAKING, CAT_LEFT_OUT,
 	CAT_EVENT,     /* names an event: card */
 	CAT_EVENT_DONE,/* names only those that succeeded: card */
 	CAT_CARD_FIELD,/* names a field of a card: card, value is the field's name */
@@ -120,6 +120,7 @@ struct reading {
 	gboolean has_filter;
 	guint n_events_said;       /* mentions that were met */
 	guint filter_end;          /* token behind the last condition; 0: none */
+	gboolean has_colon;        /* a colon stands in front of what follows */
 	gboolean is_ranked;        /* "ranked by", "ordered by" */
 	guint event_end;           /* token behind the last event met */
 	guint weight;              /* tokens that name the events */
