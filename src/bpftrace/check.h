@@ -72,6 +72,8 @@ const char *kg_bt_keep(struct kg_bt_check *c, const char *s); /* a copy that liv
 struct kg_bt_ty kg_bt_check_expr(struct kg_bt_check *c, const struct kg_bt_node *e);
 void kg_bt_check_block(struct kg_bt_check *c, const struct kg_bt_node *block);
 struct kg_bt_ty kg_bt_check_call(struct kg_bt_check *c, const struct kg_bt_node *call, gboolean is_map_value);
+/* Names that mean something only where an event has happened: not in BEGIN and END, some not in interval. */
+void kg_bt_check_needs_event(struct kg_bt_check *c, const struct kg_bt_node *e);
 /* A value that decides something: a string does not, and a pointer does only in a predicate before 0.23. */
 void kg_bt_check_condition(struct kg_bt_check *c, const struct kg_bt_node *e, gboolean is_predicate);
 /* Surely two kinds of value that can't stand in one place: a number and a string. */

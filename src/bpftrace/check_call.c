@@ -252,6 +252,7 @@ struct kg_bt_ty kg_bt_check_call(struct kg_bt_check *c, const struct kg_bt_node 
 		return check_own(c, call);
 	}
 	check_place(c, call, f, is_map_value);
+	kg_bt_check_needs_event(c, call);
 	for (guint i = 0; i < n; i++) {
 		const struct kg_bt_node *arg = kg_bt_kid(call, i);
 

@@ -145,6 +145,7 @@ static void check_compared(struct kg_bt_check *c, const struct kg_bt_node *e, co
 
 /* ------------------------------------------------------------------ names */
 
+/* Is some attach point of the probe of one of these kinds (bits)? TRUE also where that is not known. */
 static gboolean any_attach(const struct kg_bt_check *c, unsigned long kinds)
 {
 	for (guint i = 0; c->probe && i < c->probe->attach->len; i++) {
@@ -158,12 +159,24 @@ static gboolean any_attach(const struct kg_bt_check *c, unsigned long kinds)
 
 #define KIND(k) (1UL << KG_PROBE_##k)
 
+void kg_bt_check_needs_event(struct kg_bt_check *c, const struct kg_bt_node *e)
+{
+	static const char *const words[] = {"signal", "signal_thread", "override", "reg", "func", "ctx"};
+	unsigned long none = KIND(BEGIN) | KIND(END) | (strcmp(e->text, "reg") && strcmp(e->text, "ctx") ? KIND(INTERVAL) : 0);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+		if (!strcmp(words[i], e->text) && !any_attach(c, ~none))
+			kg_bt_say(c, KG_ERROR, "types", e->loc, "%s can't be used in %s probes: there is no event", e->text,
+				  kg_probe_info(((struct kg_bt_attach *)c->probe->attach->pdata[0])->kind)->name);
+}
+
 static struct kg_bt_ty check_builtin(struct kg_bt_check *c, const struct kg_bt_node *e)
 {
 	const struct kg_bt_builtin *b = kg_bt_builtin_find(e->text);
 	unsigned long kinds = ~0UL;
 	const char *where = NULL;
 
+	kg_bt_check_needs_event(c, e);
 	if (!strcmp(b->name, "arg0")) {
 		kinds = KIND(KPROBE) | KIND(UPROBE) | KIND(USDT) | KIND(RAWTRACEPOINT) | KIND(WATCHPOINT) |
 			KIND(ASYNCWATCHPOINT);
