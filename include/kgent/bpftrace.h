@@ -59,7 +59,8 @@ enum kg_bt_kind {
 			      kids: dimensions, an INT or NAME, or KG_BT_NONE for []; typeof(x): text "typeof", kids[0] is x */
 
 	/* statements */
-	KG_BT_EXPR,      /**< [expression] evaluated for what it does */
+	KG_BT_EXPR,      /**< [expression] evaluated for what it does; num 1: the last one of a block in a macro, without
+			      ';': the block's value */
 	KG_BT_ASSIGN,    /**< [target, value] op: KG_BT_ASSIGN_OP for =, or the operator of a compound one (KG_BT_PLUS for +=) */
 	KG_BT_LET,       /**< [VAR, TYPE?, initial value?] */
 	KG_BT_IF,        /**< [condition, BLOCK, (BLOCK or IF)?] num 1: "if comptime" */

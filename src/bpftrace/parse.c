@@ -386,7 +386,9 @@ static struct kg_bt_node *parse_sub(struct kg_bt_parser *p, enum kg_bt_kind kind
 			return kg_bt_node_free(node);
 		kg_bt_node_add(node, kid);
 	}
+	p->in_macro = kind == KG_BT_MACRO;
 	kid = kg_bt_parse_block(p, kind == KG_BT_MACRO ? KG_BT_NONE : KG_BT_BLOCK);
+	p->in_macro = FALSE;
 	if (!kid)
 		return kg_bt_node_free(node);
 	return kg_bt_finish(p, kg_bt_node_add(node, kid));

@@ -30,6 +30,7 @@ struct kg_bt_parser {
 	guint n_errors;
 	int limit;               /* 0, or KG_E_LIMIT: give up */
 	gboolean panic;          /* an error was reported and no place to go on has been found yet */
+	gboolean in_macro;       /* there a block's last expression without ';' is its value, also within an if */
 	gboolean in_predicate;   /* a '/' before '{' ends it; FALSE again within brackets */
 };
 

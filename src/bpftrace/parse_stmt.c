@@ -433,6 +433,7 @@ struct kg_bt_node *kg_bt_parse_block(struct kg_bt_parser *p, enum kg_bt_kind kin
 
 		block->kids->pdata[last] = kg_bt_wrap(p, KG_BT_EXPR, value);
 		((struct kg_bt_node *)block->kids->pdata[last])->end = value->end;
+		((struct kg_bt_node *)block->kids->pdata[last])->num = p->in_macro;
 		block->height = MAX(block->height, (uint16_t)(value->height + 2));
 	} else if (p->tok.type == T_RBRACE) {
 		kg_bt_advance(p);

@@ -340,7 +340,7 @@ void kg_bt_print_statement(const struct kg_bt_node *s, int indent, GString *out)
 	default: print_expr(s, P_TERNARY, indent, out);
 	}
 	if (s->kind != KG_BT_IF && s->kind != KG_BT_WHILE && s->kind != KG_BT_UNROLL && s->kind != KG_BT_FOR &&
-	    s->kind != KG_BT_BLOCK)
+	    s->kind != KG_BT_BLOCK && !(s->kind == KG_BT_EXPR && s->num))
 		g_string_append_c(out, ';');
 	g_string_append_c(out, '\n');
 }

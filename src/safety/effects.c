@@ -9,9 +9,17 @@
 #include <string.h>
 
 static const char *const kind_names[KG_EFFECTS] = {
-	[KG_EFFECT_CHANGES] = "changes", [KG_EFFECT_UNKNOWN] = "unknown-call", [KG_EFFECT_CODE] = "code", [KG_EFFECT_FILE] = "file",
-	[KG_EFFECT_PROBES] = "probes", [KG_EFFECT_HOT_PRINT] = "hot-print", [KG_EFFECT_USER_MEMORY] = "user-memory",
-	[KG_EFFECT_KERNEL_MEMORY] = "kernel-memory", [KG_EFFECT_STACK] = "stack", [KG_EFFECT_PRINTS] = "prints", [KG_EFFECT_EXITS] = "exits",
+	[KG_EFFECT_CHANGES] = "changes",
+	[KG_EFFECT_UNKNOWN] = "unknown-call",
+	[KG_EFFECT_CODE] = "code",
+	[KG_EFFECT_FILE] = "file",
+	[KG_EFFECT_PROBES] = "probes",
+	[KG_EFFECT_HOT_PRINT] = "hot-print",
+	[KG_EFFECT_USER_MEMORY] = "user-memory",
+	[KG_EFFECT_KERNEL_MEMORY] = "kernel-memory",
+	[KG_EFFECT_STACK] = "stack",
+	[KG_EFFECT_PRINTS] = "prints",
+	[KG_EFFECT_EXITS] = "exits",
 };
 
 const char *kg_effect_name(enum kg_effect_kind kind)
@@ -212,6 +220,15 @@ static gboolean is_harmless_file(const struct kg_bt_node *call)
 	       g_str_has_prefix(path->text, "/sys/");
 }
 
+/* A value that is the same for all events, and not 0. */
+static gboolean is_fixed(const struct kg_bt_node *e)
+{
+	if (e->kind == KG_BT_CALL && !strcmp(e->text, "str") && kg_bt_n_kids(e))
+		e = kg_bt_kid(e, 0);
+	return (e->kind == KG_BT_INT && e->num) || e->kind == KG_BT_STRING || e->kind == KG_BT_PARAM ||
+	       (e->kind == KG_BT_CALL && !strcmp(e->text, "cgroupid"));
+}
+
 /* A comparison that leaves most events out: with a number, a string or a parameter, but not "is it 0". */
 static gboolean is_filter(const struct kg_bt_node *e)
 {
@@ -229,14 +246,10 @@ static gboolean is_filter(const struct kg_bt_node *e)
 		return is_filter(a) && is_filter(b);
 	if (e->op == KG_BT_LT && b->kind == KG_BT_INT && b->num == 0)
 		return TRUE; /* errors only */
-	if (e->op != KG_BT_EQ && e->op != KG_BT_GT && e->op != KG_BT_GE && e->op != KG_BT_LT && e->op != KG_BT_LE)
-		return FALSE;
-	for (int side = 0; side < 2; side++, a = b)
-		if ((a->kind == KG_BT_INT && a->num) || a->kind == KG_BT_STRING || a->kind == KG_BT_PARAM ||
-		    (a->kind == KG_BT_CALL && !strcmp(a->text, "str") && kg_bt_n_kids(a) &&
-		     kg_bt_kid(a, 0)->kind == KG_BT_PARAM))
-			return TRUE;
-	return FALSE;
+	if (e->op == KG_BT_GT || e->op == KG_BT_GE || e->op == KG_BT_LT ||
+	    e->op == KG_BT_LE) /* a threshold, but not "> 0" */
+		return !(a->kind == KG_BT_INT && !a->num) && !(b->kind == KG_BT_INT && !b->num);
+	return e->op == KG_BT_EQ && (is_fixed(a) || is_fixed(b));
 }
 
 static gboolean within_filter(const struct reading *r)
