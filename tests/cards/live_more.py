@@ -7,6 +7,7 @@ import resource
 import select
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -19,7 +20,7 @@ wakeup exec-syscall process-wait futex-wait poll-select epoll-wait pipe-create d
 readlink file-stat sendfile utimes mknod xattr-set fallocate memfd-create mmap munmap mprotect madvise socket-create socket-listen
 socket-accept socket-connect socket-send socket-receive socket-option socket-shutdown namespace-create mount umount cgroup-create cgroup-remove
 setuid setgid ptrace prctl setrlimit ioctl tcp-close tcp-state major-page-fault timer-fire softirq hrtimer-fire fork affinity-change
-priority-change file-create getrandom chroot bpf-map-create kill-syscall brk""".split()
+priority-change file-create getrandom chroot bpf-map-create bpf-load cpu-sample-user cpu-sample-kernel kill-syscall brk""".split()
 
 
 def direct_write(tmp, done):
@@ -162,6 +163,10 @@ def isolation(tmp, done):
             done["cgroup"] = None
     attr = (ctypes.c_uint32 * 18)(2, 4, 8, 17)
     done["map"] = LIBC.syscall(321, 0, ctypes.byref(attr), 72)
+    code = ctypes.create_string_buffer(struct.pack("<BBhi", 0xb7, 0, 0, 0) + struct.pack("<BBhi", 0x95, 0, 0, 0))  # r0 = 0; exit
+    licence = ctypes.create_string_buffer(b"GPL")
+    load = struct.pack("<IIQQIIQII16s", 1, 2, ctypes.addressof(code), ctypes.addressof(licence), 0, 0, 0, 0, 0, b"kg_prog")
+    done["prog"] = LIBC.syscall(321, 5, ctypes.create_string_buffer(load, 128), 120)
     fcntl.ioctl(1, 0x5401, b"\0" * 64) if os.isatty(1) else None
 
 
@@ -260,6 +265,7 @@ def check(c, seen, done, tmp, comm):
     one("resource limit", "setrlimit", resource=7)
     one("signal 0", "kill-syscall", signal=0, target_pid=done["pid"])
     one("BPF map", "bpf-map-create", type=2, entries=17)
+    one("BPF program", "bpf-load", type=1, name="kg_prog", instructions=2, ok=1)
     if done["cgroup"]:
         one("cgroup", "cgroup-create", path="/kg-live-test")
         one("cgroup removed", "cgroup-remove", path="/kg-live-test")
