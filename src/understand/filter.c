@@ -624,7 +624,12 @@ static guint read_named_value(struct reading *r, guint i, guint from, gboolean i
 
 guint kg_read_field_compare(struct reading *r, const char *field, guint i)
 {
-	return read_compare(r, field, FALSE, i, i);
+	const struct token *t = kg_tok(r, i);
+	guint to = read_compare(r, field, FALSE, i, i);
+
+	if (!to && t && t->is_number && (to = read_value(r, field, KG_OP_EQ, i)))
+		took(r, i, to);
+	return to;
 }
 
 /* "on eth0", "via lo": the name of a network device. */
@@ -664,8 +669,15 @@ static guint read_condition(struct reading *r, guint from)
 			i++;
 		i = kg_skip_fillers(r, i);
 	}
-	if ((e = kg_at(r, i, CAT_BELOW, &j)) && (to = read_path(r, kg_skip_fillers(r, j), from, TRUE, is_not)))
-		return to;
+	if ((e = kg_at(r, i, CAT_BELOW, &j))) {
+		/* "starting with /usr/lib/python3" is meant as it is written, "under /usr/lib" is the directory */
+		gboolean as_written = strstr(e->phrase, "start") || strstr(e->phrase, "begin");
+		if ((to = read_path(r, kg_skip_fillers(r, j), from, !as_written, is_not))) {
+			struct kg_filter *f = r->intent->filters->pdata[r->intent->filters->len - 1];
+			f->is_prefix = TRUE;
+			return to;
+		}
+	}
 	if ((e = kg_at(r, i, CAT_NAMED, &j))) {
 		is_said = TRUE;
 		i = j;

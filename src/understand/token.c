@@ -77,7 +77,8 @@ static gsize joint(const char *s, gsize len)
 		gsize rest = 1;
 		while (k + rest < len && s[k + rest] != '-' && s[k + rest] != '/' && s[k + rest] != '+' && s[k + rest] != '&')
 			rest++;
-		if (is_plain(s, k) && is_plain(s + k + 1, rest - 1))
+		gboolean is_count = s[k] == '-' && strspn(s, "0123456789") == k; /* "5-second" */
+		if ((is_plain(s, k) || is_count) && is_plain(s + k + 1, rest - 1))
 			return k;
 	}
 	return 0;

@@ -415,7 +415,7 @@ static gboolean mend_typos(struct search *s)
 	for (guint i = 0; i < s->tokens->len; i++) {
 		struct token *t = s->tokens->pdata[i];
 
-		if (t->is_mark || t->is_quoted || t->is_number || s->skip[i] || strpbrk(t->text, "/.:") || kg_lexicon_knows(s->lex, t) ||
+		if (t->is_mark || t->is_quoted || t->is_number || s->skip[i] || strpbrk(t->text, "/.:_0123456789") || kg_lexicon_knows(s->lex, t) ||
 		    (s->left && !s->left[i]))
 			continue;
 		const char *known = kg_lexicon_typo(s->lex, t->text);
