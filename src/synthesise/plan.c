@@ -49,11 +49,19 @@ enum kg_unit kg_plan_hist_unit(const struct kg_intent *in)
 	return KG_UNIT_US;
 }
 
+/* join() prints by itself, on a line of its own: no column can hold it. */
+static gboolean is_value(const struct kg_card_expr *e)
+{
+	return !g_str_has_prefix(((const struct kg_card_case *)e->cases->pdata[0])->expr, "join(");
+}
+
 static gboolean all_read(const GPtrArray *sites, const char *field)
 {
-	for (guint i = 0; i < sites->len; i++)
-		if (!kg_card_site_expr(sites->pdata[i], field))
+	for (guint i = 0; i < sites->len; i++) {
+		const struct kg_card_expr *e = kg_card_site_expr(sites->pdata[i], field);
+		if (!e || !is_value(e))
 			return FALSE;
+	}
 	return sites->len > 0;
 }
 
