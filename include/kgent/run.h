@@ -175,6 +175,7 @@ struct kg_run_column {
 	char *title;            /**< "process", "latency"; NULL: a generic one ("key", "value"); owned */
 	enum kg_unit unit;      /**< how values are written; KG_UNIT_NONE: as they are */
 	const GPtrArray *names; /**< struct kg_value_name *: names for values; borrowed (from a card); may be NULL */
+	enum kg_unit shown_in;  /**< a time is written in this unit ("in milliseconds"); KG_UNIT_NONE: in the one that fits */
 	gboolean is_text;       /**< for bpftrace the value is a text (comm, str(), ntop(), a stack), not an integer */
 };
 

@@ -18,6 +18,8 @@ gboolean column_is_text(const struct kg_run_column *col);
 gboolean column_is_left(const struct kg_run_column *col);
 /* The one unit for values between [min] (the smallest that is not 0) and [max]. */
 struct scale scale_for(enum kg_unit unit, double min, double max);
+/* The same for a column: in the unit that was asked for, where one was. */
+struct scale scale_of(const struct kg_run_column *col, double min, double max);
 /* "1,234", "0.25": [value] in [scale]; no suffix. */
 void append_in_scale(gint64 value, const struct scale *scale, GString *out);
 /* "1,234,567" */

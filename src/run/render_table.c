@@ -134,7 +134,7 @@ static struct scale value_scale(const struct kg_run_event *ev, const GArray *ord
 			min = MIN(min, size);
 		max = MAX(max, size);
 	}
-	return scale_for(col->unit, min, max);
+	return scale_of(col, min, max);
 }
 
 static gboolean has_stack(const struct kg_run_columns *cols)

@@ -94,6 +94,17 @@ struct scale scale_for(enum kg_unit unit, double min, double max)
 	return scales[i];
 }
 
+struct scale scale_of(const struct kg_run_column *col, double min, double max)
+{
+	guint n;
+	const struct scale *scales = scales_of(col->unit, &n);
+
+	for (guint i = 0; col->shown_in && i < n; i++)
+		if (!strcmp(scales[i].suffix, kg_unit_name(col->shown_in)))
+			return scales[i];
+	return scale_for(col->unit, min, max);
+}
+
 void append_grouped(gint64 value, GString *out)
 {
 	guint64 u = value < 0 ? 0 - (guint64)value : (guint64)value;
@@ -280,7 +291,7 @@ void kg_render_number(gint64 value, const struct kg_run_column *col, GString *ou
 
 	if (append_name(value, col->names, out) || append_named(value, col->unit, out))
 		return;
-	scale = scale_for(col->unit, fabs((double)value), fabs((double)value));
+	scale = scale_of(col, fabs((double)value), fabs((double)value));
 	append_in_scale(value, &scale, out);
 	if (*scale.suffix)
 		g_string_append_printf(out, g_str_equal(scale.suffix, "%") ? "%s" : " %s", scale.suffix);

@@ -46,6 +46,8 @@ static void set_column(const struct plan *plan, const char *field, struct kg_run
 	col->is_text = kg_unit_is_text(col->unit) || col->unit == KG_UNIT_IP || col->unit == KG_UNIT_STACK || col->unit == KG_UNIT_SYMBOL;
 	if (col->unit == KG_UNIT_STRING)
 		col->unit = KG_UNIT_NONE;
+	if (col->unit == KG_UNIT_NS)
+		col->shown_in = plan->intent->display;
 }
 
 /* How the answer's map is shown. */
