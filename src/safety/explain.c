@@ -28,12 +28,23 @@ static const char *unit_word(const char *unit)
 				     NULL;
 }
 
-static void say_timer(const struct kg_bt_attach *a, GString *out)
+/* interval:s:10 { exit(); } */
+static gboolean only_exits(const struct kg_bt_probe *probe)
+{
+	const struct kg_bt_node *s = kg_bt_kid(probe->block, 0), *call = s ? kg_bt_kid(s, 0) : NULL;
+
+	return kg_bt_n_kids(probe->block) == 1 && s->kind == KG_BT_EXPR && call->kind == KG_BT_CALL &&
+	       !strcmp(call->text, "exit") && !probe->predicate;
+}
+
+static void say_timer(const struct kg_bt_attach *a, gboolean once, GString *out)
 {
 	const char *unit = a->parts->len ? a->parts->pdata[0] : "", *n = a->parts->len > 1 ? a->parts->pdata[1] : NULL;
 	const char *where = a->kind == KG_PROBE_PROFILE ? " on every processor" : "";
 
-	if (!n)
+	if (once && n && unit_word(unit))
+		g_string_append_printf(out, "After %s %s%s", n, unit_word(unit), strcmp(n, "1") ? "s" : "");
+	else if (!n)
 		g_string_append_printf(out, "Every %s%s", unit, where);
 	else if (!strcmp(unit, "hz"))
 		g_string_append_printf(out, "%s times a second%s", n, where);
@@ -111,7 +122,7 @@ static void say_when(const struct kg_bt_probe *probe, const struct kg_effects *e
 			continue;
 		}
 		if (kg_probe_info(a->kind)->is_timer) {
-			say_timer(a, out);
+			say_timer(a, only_exits(probe), out);
 		} else {
 			g_string_append(out, i ? "each time " : "Each time ");
 			say_event(a, e, out);
@@ -162,19 +173,62 @@ static gint by_name(gconstpointer a, gconstpointer b)
 	return strcmp(a, b);
 }
 
+/* clear(@x) as a statement of its own at the end: nothing of it is left to print. */
+static void leave_cleared(const struct kg_bt_probe *probe, GHashTable *shown)
+{
+	const struct kg_bt_attach *a = probe->attach->pdata[0];
+
+	if (a->kind != KG_PROBE_END || probe->predicate)
+		return;
+	for (guint i = 0; i < kg_bt_n_kids(probe->block); i++) {
+		const struct kg_bt_node *s = kg_bt_kid(probe->block, i), *call = kg_bt_kid(s, 0);
+
+		if (s->kind == KG_BT_RETURN || s->kind == KG_BT_IF)
+			return; /* what follows may not be reached */
+		if (s->kind == KG_BT_EXPR && call->kind == KG_BT_CALL && !strcmp(call->text, "clear") &&
+		    kg_bt_n_kids(call) && kg_bt_kid(call, 0)->kind == KG_BT_MAP)
+			g_hash_table_remove(shown, kg_bt_kid(call, 0)->text);
+	}
+}
+
+static gboolean prints_maps(const struct kg_bt_program *program)
+{
+	for (guint i = 0; i < program->config->len; i++) {
+		const struct kg_bt_node *item = program->config->pdata[i];
+
+		if (!g_ascii_strcasecmp(kg_bt_kid(item, 0)->text, "print_maps_on_exit"))
+			return kg_bt_kid(item, 1)->num != 0;
+	}
+	return TRUE;
+}
+
+static void say_names(GHashTable *maps, GString *out)
+{
+	g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(maps), by_name);
+
+	for (GList *n = names; n; n = n->next)
+		g_string_append_printf(out, "%s@%s", n == names ? "" : n->next ? ", " : " and ", (char *)n->data);
+}
+
 static void say_maps(const struct kg_bt_program *program, GString *out)
 {
 	g_autoptr(GHashTable) maps = g_hash_table_new(g_str_hash, g_str_equal);
-	g_autoptr(GList) names = NULL;
+	g_autoptr(GHashTable) shown = g_hash_table_new(g_str_hash, g_str_equal);
 
 	kg_bt_walk(program, collect_maps, NULL, maps);
-	names = g_list_sort(g_hash_table_get_keys(maps), by_name);
-	if (!names)
+	kg_bt_walk(program, collect_maps, NULL, shown);
+	if (!g_hash_table_size(maps))
 		return;
+	for (guint i = 0; i < program->probes->len; i++)
+		leave_cleared(program->probes->pdata[i], shown);
 	g_string_append(out, "It keeps ");
-	for (GList *n = names; n; n = n->next)
-		g_string_append_printf(out, "%s@%s", n == names ? "" : n->next ? ", " : " and ", (char *)n->data);
-	g_string_append(out, " in memory, and prints at the end what is still in there.\n");
+	say_names(maps, out);
+	g_string_append(out, " in memory while it runs");
+	if (prints_maps(program) && g_hash_table_size(shown)) {
+		g_string_append(out, ", and prints at the end what is left in ");
+		say_names(shown, out);
+	}
+	g_string_append(out, ".\n");
 }
 
 /* "str() on line 3" for each of the kind. */

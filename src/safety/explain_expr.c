@@ -172,6 +172,8 @@ static void say_binary(const struct kg_bt_node *e, GHashTable *vars, int depth, 
 			   b->num == 1000000000 ? "seconds" :
 						  NULL;
 
+	if (unit && a->kind == KG_BT_VAR && value_of(vars, a->text))
+		a = value_of(vars, a->text); /* $duration / 1000 */
 	if (is_since(e)) {
 		say_since(e, vars, out);
 		g_string_append(out, " in nanoseconds");
