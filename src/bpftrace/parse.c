@@ -25,18 +25,6 @@ struct kg_bt_token kg_bt_peek(const struct kg_bt_parser *p)
 	return tok;
 }
 
-gboolean kg_bt_tok_is(const struct kg_bt_parser *p, const struct kg_bt_token *tok, const char *word)
-{
-	gsize n = strlen(word);
-
-	return tok->type == T_IDENT && tok->end - tok->off == n && !memcmp(p->lx.text + tok->off, word, n);
-}
-
-gboolean kg_bt_at(const struct kg_bt_parser *p, const char *word)
-{
-	return kg_bt_tok_is(p, &p->tok, word);
-}
-
 gboolean kg_bt_accept(struct kg_bt_parser *p, enum kg_bt_tok type)
 {
 	if (p->tok.type != type)

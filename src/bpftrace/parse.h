@@ -14,6 +14,8 @@
 
 #include "lex.h"
 
+#include <string.h>
+
 #define KG_BT_MAX_ERRORS 20
 #define KG_BT_MAX_NODES 3000000 /* keeps a hostile program's memory bounded */
 
@@ -46,8 +48,16 @@ struct kg_diag *kg_bt_fail(struct kg_bt_parser *p, struct kg_loc loc, const char
 struct kg_diag *kg_bt_expected(struct kg_bt_parser *p, const char *what);
 void kg_bt_hint(struct kg_diag *diag, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* Does the token spell [word]? Take it if so. Take it or report. */
-gboolean kg_bt_tok_is(const struct kg_bt_parser *p, const struct kg_bt_token *tok, const char *word);
-gboolean kg_bt_at(const struct kg_bt_parser *p, const char *word);
+static inline gboolean kg_bt_tok_is(const struct kg_bt_parser *p, const struct kg_bt_token *tok, const char *word)
+{
+	gsize n = strlen(word); /* a constant wherever this is called, and then the words cost next to nothing */
+
+	return tok->type == T_IDENT && tok->end - tok->off == n && !memcmp(p->lx.text + tok->off, word, n);
+}
+static inline gboolean kg_bt_at(const struct kg_bt_parser *p, const char *word)
+{
+	return kg_bt_tok_is(p, &p->tok, word);
+}
 gboolean kg_bt_accept(struct kg_bt_parser *p, enum kg_bt_tok type);
 gboolean kg_bt_expect(struct kg_bt_parser *p, enum kg_bt_tok type, const char *where);
 /* A node that begins at the current token; text is that of the bytes [off, end), or none if end is 0. */

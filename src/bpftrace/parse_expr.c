@@ -14,13 +14,17 @@ static struct kg_bt_node *parse_unary(struct kg_bt_parser *p);
 static const char *const keywords[] = {"if", "else", "for", "while", "unroll", "return", "break", "continue", "let", "import",
 				       "sizeof", "offsetof", "comptime", NULL};
 
+static gboolean in_list(const char *word, gsize len, const char *const *list)
+{
+	for (; *list; list++)
+		if ((*list)[0] == word[0] && strlen(*list) == len && !memcmp(*list, word, len))
+			return TRUE;
+	return FALSE;
+}
+
 gboolean kg_bt_is_keyword(const struct kg_bt_parser *p, const struct kg_bt_token *tok)
 {
-	if (tok->type == T_IDENT)
-		for (int i = 0; keywords[i]; i++)
-			if (kg_bt_tok_is(p, tok, keywords[i]))
-				return TRUE;
-	return FALSE;
+	return tok->type == T_IDENT && in_list(p->lx.text + tok->off, tok->end - tok->off, keywords);
 }
 
 /* ------------------------------------------------------------------ types */
@@ -31,14 +35,6 @@ static const char *const type_words[] = {
 	"hist_t", "lhist_t", "tseries_t", "timestamp", "macaddr_t", "cgroup_path_t", "strerror_t", "ksym_t", "usym_t", "username_t",
 	"kstack_t", "ustack_t", "stack_mode", "timestamp_mode", NULL};
 static const char *const c_words[] = {"unsigned", "signed", "char", "short", "int", "long", NULL};
-
-static gboolean in_list(const char *word, gsize len, const char *const *list)
-{
-	for (; *list; list++)
-		if (strlen(*list) == len && !memcmp(*list, word, len))
-			return TRUE;
-	return FALSE;
-}
 
 gboolean kg_bt_is_type_word(const char *word)
 {
@@ -187,7 +183,7 @@ static gboolean parse_list(struct kg_bt_parser *p, struct kg_bt_node *node, enum
 
 	p->in_predicate = FALSE;
 	while (p->tok.type != close) {
-		struct kg_bt_node *kid = is_type_start(p, &p->tok) && node->kind == KG_BT_CALL ?
+		struct kg_bt_node *kid = node->kind == KG_BT_CALL && is_type_start(p, &p->tok) ?
 						 kg_bt_parse_type(p) :
 						 kg_bt_parse_expression(p);
 

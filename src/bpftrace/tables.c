@@ -149,7 +149,7 @@ const struct kg_bt_builtin *kg_bt_builtin_find(const char *name)
 
 	name = row_name(name, buf);
 	for (const struct kg_bt_builtin *b = kg_bt_builtins; b->name; b++)
-		if (!strcmp(b->name, name))
+		if (b->name[0] == name[0] && !strcmp(b->name, name))
 			return b;
 	return NULL;
 }
@@ -157,7 +157,7 @@ const struct kg_bt_builtin *kg_bt_builtin_find(const char *name)
 const struct kg_bt_function *kg_bt_function_find(const char *name)
 {
 	for (const struct kg_bt_function *f = kg_bt_functions; f->name; f++)
-		if (!strcmp(f->name, name))
+		if (f->name[0] == name[0] && !strcmp(f->name, name))
 			return f;
 	return NULL;
 }
