@@ -17,7 +17,7 @@ const struct kg_option kg_ask_options[] = {
 	{"command", 'c', "CMD", "start CMD, observe it, and stop when it ends"},
 	{"yes", 'y', NULL, "run without a question (never for a program that changes the system)"},
 	{"dry-run", 'n', NULL, "show and check the program, do not run it"},
-	{"output", 'o', "FILE", "write the program to FILE, do not run it"},
+	{"output", 'o', "FILE", "write the program to FILE (- is standard output), do not run it"},
 	{"force", 0, NULL, "let -o replace a file"},
 	{"explain", 0, NULL, "show how the sentence was understood, part by part"},
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},

@@ -105,11 +105,40 @@ static int understand(struct asking *a)
 	return code ? end_by_error(a) : GO_ON;
 }
 
+/* The inode of the first pid namespace is fixed. Source: linux/proc_ns.h, PROC_PID_INIT_INO, since 3.8. */
+#define FIRST_PID_NAMESPACE "pid:[4026531836]"
+
+/* In a container the kernel knows processes by other numbers than those that are seen here, and a filter by ours would find another one. */
+static gboolean knows_processes_by_other_numbers(void)
+{
+	g_autofree char *namespace = g_file_read_link("/proc/self/ns/pid", NULL);
+
+	return namespace && strcmp(namespace, FIRST_PID_NAMESPACE) != 0;
+}
+
+static gboolean filters_by_process_id(const struct kg_intent *intent)
+{
+	for (guint i = 0; i < intent->filters->len; i++) {
+		const struct kg_filter *filter = intent->filters->pdata[i];
+		if (!strcmp(filter->field, "pid") || !strcmp(filter->field, "tid") || !strcmp(filter->field, "ppid"))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* The command line adds to what the sentence says, or overrides it. */
 static int apply_options(struct asking *a)
 {
 	if (a->args.for_ns)
 		a->intent->for_ns = a->args.for_ns;
+	if ((a->args.pid || a->args.command) && knows_processes_by_other_numbers()) {
+		kg_error_set(&a->err, KG_E_UNSUPPORTED, "options", "--pid and --command don't work in a pid namespace of its own "
+			     "(a container): the kernel knows the process by another number");
+		kg_error_hint(&a->err, "run kgent outside of the container, or with the host's pid namespace (docker run --pid=host)");
+		return end_by_error(a);
+	}
+	if (filters_by_process_id(a->intent) && knows_processes_by_other_numbers())
+		g_ptr_array_add(a->notes, g_strdup("kgent runs in a pid namespace of its own (a container): process ids are the host's"));
 	if (a->args.command && kg_command_start(&a->command, a->args.command, &a->err)) {
 		kg_cli_error(a->cli, &a->err);
 		return KG_EXIT_USAGE;
@@ -221,8 +250,12 @@ static int write_program(struct asking *a)
 {
 	if (!a->args.output)
 		return GO_ON;
-	if (a->verdict->word >= KG_VERDICT_REFUTED)
+	if (a->verdict->word >= KG_VERDICT_REFUTED) {
+		kg_cli_note(a->cli, "nothing was written: %s failed", kg_verdict_failed(a->verdict)->name);
 		return kg_show_exit(a->verdict, TRUE);
+	}
+	if (!strcmp(a->args.output, "-")) /* with --json it is in the result, which comes there, too */
+		return a->cli->json || kg_cli_out(a->candidate->program) ? KG_EXIT_OK : KG_EXIT_OUTPUT;
 	if (kg_cli_write(a->args.output, a->candidate->program, a->args.force, &a->err))
 		return end_by_error(a);
 	kg_cli_note(a->cli, "written to %s", a->args.output);
@@ -243,7 +276,8 @@ static int stop_unless_verified(struct asking *a)
 	} else if (a->verdict->word >= KG_VERDICT_REFUTED) {
 		kg_cli_note(a->cli, "nothing was run: %s failed", kg_verdict_failed(a->verdict)->name);
 	} else if (code != KG_EXIT_OK) {
-		kg_cli_note(a->cli, "nothing was run: the kernel's verifier has not seen it");
+		kg_cli_note(a->cli, "nothing was run: %s", a->args.profile ? "the profile is not that of the running kernel" :
+			    "the kernel's verifier has not seen it");
 	}
 	if (code != KG_EXIT_OK)
 		return code;

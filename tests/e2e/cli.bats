@@ -340,6 +340,47 @@ while True:
 	[ "$(ls out.bt*)" = out.bt ]
 }
 
+@test "a sentence: -o - is standard output; --json keeps it for the result" {
+	needs_root
+	run --separate-stderr "$KGENT" -o - "count system calls by process"
+	[ "$status" = 0 ]
+	[[ $output == *raw_syscalls* ]]
+	[[ $output != *verdict* ]]
+}
+
+@test "a sentence: for the kernel of a profile it is written and checked, and not run" {
+	needs_root
+	mkdir profile
+	tar -xf "$HERE/../profiles/debian-6.12-amd64.tar.xz" -C profile
+	folder=$(dirname "$(find profile -name meta.json)")
+	run --separate-stderr "$KGENT" --profile "$folder" --yes "count tcp retransmits"
+	[ "$status" = 6 ]
+	[ -z "$output" ]
+	[[ $stderr == *"verdict: not loaded"* ]]
+	[[ $stderr == *"another kernel (6.12"* ]]
+	run --separate-stderr "$KGENT" --profile "$folder" -n "count tcp retransmits"
+	[ "$status" = 0 ]
+	[[ $output == *tcp_retransmit_skb* ]]
+	run --separate-stderr "$KGENT" --profile /nonexistent -n "count tcp retransmits"
+	[ "$status" = 6 ]
+}
+
+@test "a sentence: -p and -c are refused where the event has no process" {
+	needs_root
+	run --separate-stderr "$KGENT" -n -p 1 "count packets received by device"
+	[ "$status" = 3 ]
+	[ -z "$output" ]
+	[[ $stderr == *--pid* ]]
+}
+
+@test "a sentence: -p and -c are refused in a pid namespace, where process ids mean something else" {
+	needs_root
+	unshare --pid --fork --mount-proc true 2>/dev/null || skip "no pid namespace can be made here"
+	run --separate-stderr unshare --pid --fork --mount-proc "$KGENT" -n -p 1 "count system calls by process"
+	[ "$status" = 6 ]
+	[[ $stderr == *"pid namespace"* ]]
+}
+
 @test "a sentence: a full disk leaves no half file" {
 	needs_root
 	mkdir small && mount -t tmpfs -o size=4k,nr_inodes=20 tmpfs small 2>/dev/null || skip "no tmpfs can be mounted here"
