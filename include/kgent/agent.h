@@ -62,14 +62,15 @@ struct kg_check_opts {
 };
 /**
  * Make all checks on a program text, cheapest first: text, syntax, attach points, types, version, policy, build, proof,
- * kernel verifier, trial. Those that only read the text are all made, so that all findings come at once; behind a failed one nothing is
- * built or loaded, and what was not reached is "not checked", with the reason. Nothing of the program runs.
+ * kernel verifier, trial. Those that only read the text are all made, so that all findings come at once; behind a failed one
+ * nothing is built or loaded, and what was not reached is "not checked", with the reason. Nothing of the program runs.
  *
  * @param text need not end with a NUL
  * @param ret  the verdict, also a bad one; the caller's
  * @return 0, also for a program that is rejected; -KG_E_INVAL: arguments; the errors of the environment are in the checks
  */
-int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret, struct kg_error *err);
+int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret,
+		     struct kg_error *err);
 
 /** The check of that name, borrowed, or NULL. */
 const struct kg_check *kg_verdict_find(const struct kg_verdict *verdict, const char *name);
@@ -113,8 +114,8 @@ struct kg_explanation {
 	gboolean parses;
 };
 /** [profile] may be NULL: then types are not known; it must outlive the explanation. [tool] may be NULL. */
-int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, const struct kg_bpftrace *tool, struct kg_explanation **ret,
-		       struct kg_error *err);
+int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, const struct kg_bpftrace *tool,
+		       struct kg_explanation **ret, struct kg_error *err);
 struct kg_explanation *kg_explanation_free(struct kg_explanation *explanation);
 /** One JSON object on one line: type "explanation", file, text, points, findings, exit. */
 void kg_explanation_json(const struct kg_explanation *explanation, const char *file, int exit, GString *out);

@@ -438,7 +438,8 @@ static void make_checks(struct checking *c)
 	}
 }
 
-int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret, struct kg_error *err)
+int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret,
+		     struct kg_error *err)
 {
 	static const struct kg_check_opts defaults;
 	struct checking c = {.len = len, .opts = opts ?: &defaults};

@@ -95,8 +95,8 @@ static void explain_words(const struct kg_bt_program *program, struct kg_profile
 	kg_effects_free(effects);
 }
 
-int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, const struct kg_bpftrace *tool, struct kg_explanation **ret,
-		       struct kg_error *err)
+int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, const struct kg_bpftrace *tool,
+		       struct kg_explanation **ret, struct kg_error *err)
 {
 	struct kg_explanation *explanation;
 	struct kg_bt_program *program = NULL;

@@ -108,7 +108,7 @@ static int understand(struct asking *a)
 /* The inode of the first pid namespace is fixed. Source: linux/proc_ns.h, PROC_PID_INIT_INO, since 3.8. */
 #define FIRST_PID_NAMESPACE "pid:[4026531836]"
 
-/* In a container the kernel knows processes by other numbers than those that are seen here, and a filter by ours would find another one. */
+/* In a container the kernel knows processes by other numbers than those seen here: a filter by ours would find another one. */
 static gboolean knows_processes_by_other_numbers(void)
 {
 	g_autofree char *namespace = g_file_read_link("/proc/self/ns/pid", NULL);

@@ -1,4 +1,7 @@
-/* kgent check: all checks on a given program, for people and for tools that write programs. Needs no model; the static part needs no privilege. */
+/*
+ * kgent check: all checks on a given program, for people and for tools that write programs. Needs no model; the static part needs
+ * no privilege.
+ */
 #include "cli.h"
 #include "files.h"
 #include "options.h"

@@ -197,7 +197,7 @@ int main(int argc, char **argv)
 	struct wants wants = {0};
 
 	fill_standard_descriptors();
-	/* A reader that goes away (kgent ... | head) is an error of writing, seen where it happens, so that a program that runs is ended in order. */
+	/* A reader that goes away (kgent ... | head) is seen as an error of writing, so that a program that runs is ended in order. */
 	signal(SIGPIPE, SIG_IGN);
 	int n = take_globals(argc, argv, &cli, &wants, rest);
 	return finish(dispatch(&cli, &wants, n, rest));

@@ -81,24 +81,29 @@ static void entry_free(void *p)
 
 	g_free(e->value);
 	g_free(e->hint);
-	g_strfreev(e->words);
-	g_free(e->phrase);
+	g_free(e->words);
 	g_free(e);
+}
+
+/* The stem of a word; the lexicon's. */
+static const char *stem_of(struct kg_lexicon *lex, const char *word)
+{
+	const char *stem = g_hash_table_lookup(lex->stemmed, word);
+
+	if (stem)
+		return stem;
+	const char *regular = g_hash_table_lookup(lex->irregular, word);
+	const char *w = regular ? regular : word;
+	const sb_symbol *s = sb_stemmer_stem(lex->stemmer, (const sb_symbol *)w, (int)strlen(w));
+
+	stem = g_string_chunk_insert_const(lex->texts, s ? (const char *)s : w);
+	g_hash_table_insert(lex->stemmed, g_string_chunk_insert_const(lex->texts, word), (char *)stem);
+	return stem;
 }
 
 char *kg_stem(struct kg_lexicon *lex, const char *word)
 {
-	const char *known = g_hash_table_lookup(lex->stemmed, word);
-
-	if (known)
-		return g_strdup(known);
-	const char *regular = g_hash_table_lookup(lex->irregular, word);
-	const char *w = regular ? regular : word;
-	const sb_symbol *s = sb_stemmer_stem(lex->stemmer, (const sb_symbol *)w, (int)strlen(w));
-	char *stem = s ? g_strdup((const char *)s) : g_strdup(w);
-
-	g_hash_table_insert(lex->stemmed, g_strdup(word), g_strdup(stem));
-	return stem;
+	return g_strdup(stem_of(lex, word));
 }
 
 void kg_tokens_stem(struct kg_lexicon *lex, GPtrArray *tokens)
@@ -111,41 +116,79 @@ void kg_tokens_stem(struct kg_lexicon *lex, GPtrArray *tokens)
 	}
 }
 
-/* Add a phrase; the words of [phrase] are tokenised as the sentence is. */
+/* The words of a phrase, as the sentence's are made: most are plain words with spaces between, which need no tokens. */
+static GPtrArray *phrase_words(struct kg_lexicon *lex, const char *phrase, GArray *ret_marks)
+{
+	GPtrArray *words = g_ptr_array_new();
+	gboolean is_plain = TRUE, no = FALSE;
+
+	for (const char *p = phrase; *p; p++)
+		is_plain = is_plain && (*p == ' ' || g_ascii_islower(*p));
+	if (!is_plain) {
+		g_autoptr(GPtrArray) tokens = kg_tokens(phrase);
+		for (guint i = 0; i < tokens->len; i++) {
+			const struct token *t = tokens->pdata[i];
+			g_ptr_array_add(words, g_string_chunk_insert_const(lex->texts, t->text));
+			g_array_append_val(ret_marks, t->is_mark);
+		}
+		return words;
+	}
+	for (const char *p = phrase; *p;) {
+		gsize n = strcspn(p, " ");
+		char word[64];
+
+		if (n && n < sizeof(word)) {
+			memcpy(word, p, n);
+			word[n] = '\0';
+			g_ptr_array_add(words, g_string_chunk_insert_const(lex->texts, word));
+			g_array_append_val(ret_marks, no);
+		}
+		p += n + (p[n] == ' ');
+	}
+	return words;
+}
+
+/* A word that is known as written; the value tells a word of data/words from one of the cards: see kg_lexicon_typo(). */
+static void add_surface(struct kg_lexicon *lex, const char *word, gboolean is_grammar)
+{
+	if (is_grammar || !g_hash_table_contains(lex->surface, word))
+		g_hash_table_replace(lex->surface, (char *)word, is_grammar ? (void *)lex : (void *)word);
+}
+
+/* Add a phrase; its words are what the sentence's tokens would be. "=word" matches that very word only. */
 static struct entry *add(struct kg_lexicon *lex, enum category cat, const char *phrase)
 {
 	g_autofree char *plain = g_strdup(phrase);
 	g_strstrip(plain);
 	gboolean exact = *plain == '=' && plain[1] && plain[1] != '=' && plain[1] != ' ';
-	g_autoptr(GPtrArray) tokens = kg_tokens(exact ? plain + 1 : plain);
+	g_autoptr(GArray) marks = g_array_new(FALSE, FALSE, sizeof(gboolean));
+	g_autoptr(GPtrArray) words = phrase_words(lex, plain + exact, marks);
 
-	if (!tokens->len)
+	if (!words->len)
 		return NULL;
 	struct entry *e = g_new0(struct entry, 1);
 	e->cat = cat;
-	e->phrase = g_strdup(exact ? plain + 1 : plain);
-	e->n = tokens->len;
-	e->words = g_new0(char *, e->n + 1);
+	e->phrase = g_string_chunk_insert_const(lex->texts, plain + exact);
+	e->n = words->len;
+	e->words = g_new0(const char *, e->n);
 	for (guint i = 0; i < e->n; i++) {
-		const struct token *t = tokens->pdata[i];
+		const char *word = words->pdata[i], *stem = stem_of(lex, word);
 
-		e->words[i] = exact ? g_strconcat("=", t->text, NULL) : kg_stem(lex, t->text);
-		if (!t->is_mark) {
-			gboolean is_grammar = cat < CAT_EVENT;
-			char *word = g_strdup(t->text);
-			/* the value of a word of the cards is itself, of a word of data/words it is not: see kg_lexicon_typo() */
-			if (is_grammar || !g_hash_table_contains(lex->surface, word))
-				g_hash_table_replace(lex->surface, word, is_grammar ? lex : (void *)word);
-			else
-				g_free(word);
-			g_hash_table_add(lex->stems, kg_stem(lex, t->text));
+		e->words[i] = stem;
+		if (exact) {
+			g_autofree char *marked = g_strconcat("=", word, NULL);
+			e->words[i] = g_string_chunk_insert_const(lex->texts, marked);
+		}
+		if (!g_array_index(marks, gboolean, i)) {
+			add_surface(lex, word, cat < CAT_EVENT);
+			g_hash_table_add(lex->stems, (char *)stem);
 		}
 	}
 	g_ptr_array_add(lex->entries, e);
 	GPtrArray *list = g_hash_table_lookup(lex->by_first, e->words[0]);
 	if (!list) {
 		list = g_ptr_array_new();
-		g_hash_table_insert(lex->by_first, g_strdup(e->words[0]), list);
+		g_hash_table_insert(lex->by_first, (char *)e->words[0], list);
 	}
 	g_ptr_array_add(list, e);
 	return e;
@@ -279,13 +322,14 @@ int kg_lexicon_open(const char *const *dirs, const struct kg_cards *cards, struc
 
 	lex->cards = cards;
 	lex->entries = g_ptr_array_new_with_free_func(entry_free);
-	lex->by_first = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-	lex->surface = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	lex->stems = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	lex->texts = g_string_chunk_new(1 << 16);
+	lex->by_first = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
+	lex->surface = g_hash_table_new(g_str_hash, g_str_equal);
+	lex->stems = g_hash_table_new(g_str_hash, g_str_equal);
 	lex->irregular = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	lex->not_typos = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	lex->programs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	lex->stemmed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	lex->stemmed = g_hash_table_new(g_str_hash, g_str_equal);
 	lex->stemmer = sb_stemmer_new("english", "UTF_8");
 	for (guint f = 0; f < G_N_ELEMENTS(files) && r == 0; f++)
 		for (guint d = 0; dirs[d] && r == 0; d++)
@@ -314,6 +358,7 @@ struct kg_lexicon *kg_lexicon_free(struct kg_lexicon *lex)
 	g_hash_table_unref(lex->not_typos);
 	g_hash_table_unref(lex->programs);
 	g_hash_table_unref(lex->stemmed);
+	g_string_chunk_free(lex->texts);
 	if (lex->stemmer)
 		sb_stemmer_delete(lex->stemmer);
 	g_free(lex);

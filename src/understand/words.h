@@ -45,8 +45,8 @@ struct entry {
 	const struct kg_card *card;
 	gint64 number;             /* CAT_VALUE */
 	guint n;                   /* words */
-	char **words;              /* stems; a word that must match exactly begins with '=' */
-	char *phrase;
+	const char **words;        /* stems; a word that must match exactly begins with '='. The strings are the lexicon's */
+	const char *phrase;        /* the lexicon's */
 };
 
 struct kg_lexicon {
@@ -58,7 +58,8 @@ struct kg_lexicon {
 	GHashTable *irregular;     /* "wrote" -> "write" */
 	GHashTable *not_typos;     /* English words that are one letter away from a known one */
 	GHashTable *programs;      /* names of well-known programs */
-	GHashTable *stemmed;       /* word -> stem, a cache */
+	GHashTable *stemmed;       /* word -> stem: every word is stemmed once */
+	GStringChunk *texts;       /* the strings of words, stems and phrases */
 	void *stemmer;
 };
 
