@@ -160,7 +160,8 @@ static void check_wildcard(struct kg_bt_check *c, const struct kg_bt_attach *a)
 		if (near && near->len)
 			kg_bt_hint(d, "the nearest name is %s", (char *)near->pdata[0]);
 	} else if (found->len > limit && !sets_max_probes(c->program)) {
-		d = kg_bt_say(c, c->version ? KG_ERROR : KG_WARNING, "attach", a->loc,
+		/* No error: kgent raises the limit where policy was told to let it pass. */
+		d = kg_bt_say(c, KG_WARNING, "attach", a->loc,
 			      "%s matches more than %u places, and bpftrace attaches to %u at most", a->raw, limit,
 			      limit);
 		kg_bt_hint(d, "narrow the pattern, or set BPFTRACE_MAX_PROBES");

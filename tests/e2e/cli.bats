@@ -110,6 +110,17 @@ print(eval(sys.argv[1], {"lines": lines, "last": last}))' "$1"; }
 	[ "$status" = 5 ]
 }
 
+@test "check: a wildcard for thousands of places needs its word, and is built with the limit that it takes" {
+	needs_root
+	echo 'tracepoint:*:* { @[probe] = count(); }' >many.bt
+	run --separate-stderr "$KGENT" check --no-load many.bt
+	[ "$status" = 5 ]
+	[[ $output == *"--allow many-probes"* ]]
+	run --separate-stderr "$KGENT" check --no-load --allow many-probes many.bt
+	[ "$status" = 0 ]
+	[[ $output == *"passed       build"* ]]
+}
+
 @test "check: --no-load loads nothing and says so" {
 	run --separate-stderr "$KGENT" check --no-load good.bt
 	[ "$status" = 0 ]
