@@ -184,11 +184,15 @@ def stimulate(tmp):
 
 def disk_and_packets(c, seen, done, comm):
     if "direct" in done:
-        writes = [l for l in seen.mine("block-io", comm=comm, operation=1) if int(l["bytes"]) == 65536]
-        c.equal("direct writes reach the disk", sum(int(l["bytes"]) for l in writes), done["direct"][0])
-        c.equal("the disk", {int(l["device"]) for l in writes}, {done["direct"][1]})
-        c.equal("completed without an error", [l.get("ok") for l in writes], ["1"] * 16)
-        c.equal("sectors submitted", sum(int(l["sectors"]) for l in seen.mine("block-io-submit", comm=comm, operation=1, sectors=128)), 2048)
+        # a write that crosses two extents of the file is two requests, and the file's inode is written besides
+        size, device = done["direct"]
+        writes = seen.mine("block-io", comm=comm, operation=1)
+        c.equal("direct writes reach the disk", size <= sum(int(l["bytes"]) for l in writes) <= size + 131072, True)
+        c.equal("most of them whole", sum(int(l["bytes"]) == 65536 for l in writes) >= 12, True)
+        c.equal("the disk", {int(l["device"]) for l in writes}, {device})
+        c.equal("completed without an error", {l.get("ok") for l in writes}, {"1"})
+        sectors = sum(int(l["sectors"]) for l in seen.mine("block-io-submit", comm=comm, operation=1))
+        c.equal("sectors submitted", size <= sectors * 512 <= size + 131072, True)
     length = 1003 + 8 + 20
     c.equal("packets received on lo", len(seen.mine("packet-receive", device="lo", bytes=length)), 6)
     c.equal("packets transmitted on lo", len(seen.mine("packet-transmit", device="lo", bytes=length + 14, ok=1)), 6)
@@ -241,7 +245,8 @@ def check(c, seen, done, tmp, comm):
     one("wait for a child", "process-wait", waited=done["true"], child_pid=done["true"])
     one("exec of a missing program", "exec-syscall", filename="/nonexistent/program", error=done["exec"])
     faults = [l for l in mine("page-fault-user") if done["mmap"] <= int(l["address"]) < done["mmap"] + done["mmap_size"]]
-    c.equal("page faults of 300 pages, written", [len(faults), {l["write"] for l in faults}], [300, {"1"}])
+    pages = {int(l["address"]) // PAGE for l in faults}  # a fault can come twice (another CPU was quicker, a signal)
+    c.equal("page faults of 300 pages, written", [len(pages), len(faults) < 360, {l["write"] for l in faults}], [300, True, {"1"}])
     one("mmap", "mmap", bytes=done["mmap_size"], fd=-1, ok=1)
     one("mprotect to read only", "mprotect", bytes=done["mmap_size"], prot=1, ok=1)
     one("madvise", "madvise", bytes=done["mmap_size"], advice=15)
