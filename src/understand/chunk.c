@@ -611,6 +611,15 @@ static guint read_measure(struct reading *r, const struct entry *e, guint i, gui
 	enum kg_measure m = measure_of(e->value);
 	guint unused;
 
+	/* "how many microseconds does it take" */
+	const struct entry *time_unit = m == KG_MEASURE_COUNT && g_str_has_prefix(e->phrase, "how many") ? kg_at(r, to, CAT_TIME, &unused) : NULL;
+	if (time_unit && !r->intent->value) {
+		gint64 ns = g_ascii_strtoll(time_unit->value, NULL, 10);
+		r->intent->value = g_strdup(KG_DURATION);
+		r->intent->display = ns == 1 ? KG_UNIT_NS : ns == 1000 ? KG_UNIT_US : ns == 1000000 ? KG_UNIT_MS : KG_UNIT_NONE;
+		kg_take(r, i, unused, "value", KG_DURATION);
+		return unused;
+	}
 	if (m == KG_MEASURE_PRINT) {
 		/* "show" and "list" are polite words before another measure, and a line an event without one */
 		r->is_print_said = TRUE;
@@ -776,7 +785,7 @@ static guint read_loose(struct reading *r, guint i)
 static int priority(enum category cat)
 {
 	static const enum category order[] = {
-		CAT_EVENT, CAT_EVENT_DONE, CAT_STATE, CAT_UNTIL, CAT_TAKING, CAT_RATE, CAT_RATE_MINUTE, CAT_EVERY, CAT_DURING, CAT_CMP, CAT_ERRNO, CAT_FAILED,
+		CAT_EVENT, CAT_EVENT_DONE, CAT_STATE, CAT_UNTIL, CAT_HOW_TO, CAT_NONZERO, CAT_TAKING, CAT_RATE, CAT_RATE_MINUTE, CAT_EVERY, CAT_DURING, CAT_CMP, CAT_ERRNO, CAT_FAILED,
 		CAT_SUCCEEDED, CAT_FAMILY, CAT_NAMED, CAT_BELOW, CAT_NOT, CAT_ONLY, CAT_TOP, CAT_EACH, CAT_BUCKETS, CAT_FROM_TO, CAT_WITH,
 		CAT_BY, CAT_WHO, CAT_WHICH, CAT_MEASURE, CAT_SUPERLATIVE, CAT_VALUE, CAT_CARD_FIELD, CAT_FIELD, CAT_DURATION, CAT_SLOW, CAT_HOSTORDER, CAT_ATTEMPT,
 		CAT_NOUN, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_ROOT, CAT_COMPARE, CAT_VERSUS, CAT_PREP, CAT_AND, CAT_OR, CAT_RELATIVE, CAT_FILLER,
@@ -868,6 +877,15 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 			return 0;
 		kg_take(r, i, to, NULL, NULL);
 		return to;
+	case CAT_HOW_TO:
+		for (j = to; kg_at(r, j, CAT_FILLER, &to) && !kg_at(r, j, CAT_MEASURE, &to);)
+			kg_at(r, j, CAT_FILLER, &j);
+		if (!kg_at(r, j, CAT_MEASURE, &to))
+			return 0;
+		kg_take(r, i, j, NULL, NULL);
+		return j;
+	case CAT_NONZERO:
+		return kg_read_filter(r, i);
 	case CAT_HOSTORDER:
 	case CAT_RELATIVE:
 		kg_take(r, i, to, NULL, NULL);

@@ -82,7 +82,7 @@ static char *raw_word(const struct reading *r, guint i, guint *ret_to)
 	*ret_to = to;
 	gsize len = last->from + last->len - t->from;
 	if (last->is_possessive)
-		len -= g_str_has_suffix(last->text, "'s") ? 0 : r->prompt[t->from + len - 2] == '\'' ? 2 : 4;
+		len -= strlen(last->text) == last->len ? 0 : r->prompt[t->from + len - 2] == '\'' ? 2 : 4;
 	return g_strndup(r->prompt + t->from, len);
 }
 
@@ -697,8 +697,22 @@ static guint read_condition(struct reading *r, guint from)
 		i = j;
 	}
 	i = kg_skip_fillers(r, i);
+	/* "by any non-root user", "by everybody but root" */
+	if (!is_not && !is_said && kg_at(r, i, CAT_NOT, &j)) {
+		is_not = TRUE;
+		i = kg_skip_fillers(r, j);
+	}
 	if (i >= r->tokens->len)
 		return 0;
+	if (kg_at(r, i, CAT_NONZERO, &j)) {
+		g_autofree char *zero = kg_field_at(r, kg_skip_fillers(r, j), &to);
+		if (zero && kg_reading_field(r, zero) && kg_unit_is_number(kg_reading_unit(r, zero))) {
+			kg_add_filter(r, zero, is_not ? KG_OP_EQ : KG_OP_NE, 0, NULL);
+			took(r, from, to);
+			return to;
+		}
+		return 0;
+	}
 	if (is_said) {
 		g_autofree char *name = name_at(r, i, TRUE, &to);
 		if (name) {
@@ -719,6 +733,8 @@ static guint read_condition(struct reading *r, guint from)
 		return 0; /* "signals to nginx": whom it goes to is no condition on who did it */
 	if ((is_by || kg_word_is(r, from, "as")) && kg_at(r, i, CAT_ROOT, &to)) {
 		kg_add_filter(r, "uid", is_not ? KG_OP_NE : KG_OP_EQ, 0, NULL);
+		if (kg_word_is(r, to, "user") || kg_word_is(r, to, "users"))
+			to++;
 		took(r, from, to);
 		return to;
 	}

@@ -155,6 +155,18 @@ static const char *general_field(const struct reading *r, const char *general)
 {
 	if (!strcmp(general, "error"))
 		return kg_reading_field(r, "error") ? "error" : NULL;
+	/* "by name": the process's, unless the event has names of its own */
+	if (!strcmp(general, "byname")) {
+		for (guint k = 0; k < r->mentions->len; k++) {
+			const struct kg_card *card = mention_at(r, k)->card;
+			for (guint f = 0; f < card->fields->len; f++) {
+				const struct kg_card_field *field = card->fields->pdata[f];
+				if ((kg_unit_is_text(field->unit) || field->unit == KG_UNIT_SYSCALL || field->unit == KG_UNIT_SYMBOL) && strcmp(field->name, "comm"))
+					return field->unit == KG_UNIT_SYSCALL ? field->name : NULL;
+			}
+		}
+		return "comm";
+	}
 	if (strcmp(general, "value"))
 		return kg_standard_field(general) || kg_reading_field(r, general) ? general : NULL;
 	for (guint k = 0; k < r->mentions->len; k++) {

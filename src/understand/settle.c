@@ -275,6 +275,19 @@ static gboolean is_negated(const char *word, const char *field)
 	return FALSE;
 }
 
+/* "processes", "threads" right in front of the event. */
+static gboolean is_subject(const struct reading *r, const struct loose *l)
+{
+	const char *word = loose_words(r, l);
+
+	if ((strcmp(l->field, "comm") && strcmp(l->field, "tid")) || !g_str_has_suffix(word, "s") || l->to != l->from + 1)
+		return FALSE;
+	for (guint k = 0; k < r->mentions->len; k++)
+		if (g_array_index(r->mentions, struct mention, k).from == l->to)
+			return TRUE;
+	return FALSE;
+}
+
 /* Fields without a role: shown where events are shown, keys where stacks are counted, else the sentence was not understood. */
 static gboolean settle_loose(struct reading *r)
 {
@@ -292,6 +305,9 @@ static gboolean settle_loose(struct reading *r)
 			kg_add_filter(r, l->field, KG_OP_EQ, !is_negated(loose_words(r, l), l->field), NULL);
 			continue;
 		}
+		/* "how long do threads wait for a CPU": whoever it is that does it */
+		if (is_subject(r, l) && in->value && !strcmp(in->value, KG_DURATION) && in->measure != KG_MEASURE_PRINT)
+			continue;
 		if (l->is_weak && (in->measure != KG_MEASURE_PRINT || r->is_show_said))
 			continue;
 		if (in->measure == KG_MEASURE_PRINT) {

@@ -207,7 +207,9 @@ GPtrArray *kg_tokens(const char *text)
 			i += (guint)(g_utf8_next_char(text + i) - (text + i));
 			continue;
 		}
-		if ((q = quoted(text + i))) {
+		/* a quote begins where a word does: "comm`reboot`" is none */
+		gboolean may_quote = !i || g_ascii_isspace(text[i - 1]) || strchr("([{=:,<>!", text[i - 1]);
+		if (may_quote && (q = quoted(text + i))) {
 			const char *in = g_utf8_next_char(text + i);
 			const char *out = g_utf8_prev_char(text + i + q);
 			struct token *t = token_new(tokens, text, i, (guint)q);
@@ -230,8 +232,15 @@ GPtrArray *kg_tokens(const char *text)
 				end++; /* 1,000 */
 		if (end > i && text[end] == '(' && text[end + 1] == ')')
 			end += 2;
-		/* marks that end the word: "reads." "process:" but not ::1 or a..b */
+		/* "postgres' system calls" */
 		guint last = end;
+		if (end > i + 2 && text[end - 1] == '\'' && text[end - 2] == 's') {
+			add_word(tokens, text, i, end - 1 - i);
+			((struct token *)tokens->pdata[tokens->len - 1])->is_possessive = TRUE;
+			i = end;
+			continue;
+		}
+		/* marks that end the word: "reads." "process:" but not ::1 or a..b */
 		while (last > i + 1 && strchr(".:'", text[last - 1]))
 			last--;
 		add_word(tokens, text, i, last - i);

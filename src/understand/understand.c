@@ -183,6 +183,34 @@ static void find_mentions(struct search *s)
 	}
 }
 
+/* Does the card watch the system call anyway? Then both in one answer would count it twice. */
+static gboolean covers(const struct kg_card *card, const char *syscall)
+{
+	g_autofree char *exit_at = g_strconcat("tracepoint:syscalls:sys_exit_", syscall, NULL);
+
+	for (guint w = 0; w < card->ways->len; w++) {
+		const struct kg_card_way *way = card->ways->pdata[w];
+		for (guint s = 0; s < way->sites->len; s++) {
+			const struct kg_card_site *site = way->sites->pdata[s];
+			for (guint a = 0; a < site->at->len; a++)
+				if (!strcmp(site->at->pdata[a], exit_at))
+					return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+static gboolean counts_twice(const struct reading *r)
+{
+	for (guint a = 0; a < r->mentions->len; a++)
+		for (guint b = 0; b < r->mentions->len; b++) {
+			const struct mention *one = &g_array_index(r->mentions, struct mention, a), *other = &g_array_index(r->mentions, struct mention, b);
+			if (one->card != other->card && g_str_has_prefix(one->card->name, "syscall:") && covers(other->card, one->card->name + 8))
+				return TRUE;
+		}
+	return FALSE;
+}
+
 /* Between two events of one request stand only words that join them. */
 static gboolean are_joined(struct reading *r)
 {
@@ -295,7 +323,7 @@ static void read_with(struct search *s, const GArray *mentions, guint n_cards)
 		guint to = s->skip[i] ? i + 1 : kg_read_chunk(&r, i);
 		i = to > i ? to : i + 1;
 	}
-	ok = are_joined(&r);
+	ok = are_joined(&r) && !counts_twice(&r);
 	for (guint i = 0; i < s->tokens->len; i++)
 		ok = ok && r.used[i];
 	ok = ok && kg_settle(&r);
