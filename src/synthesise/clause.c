@@ -27,6 +27,7 @@ struct site_ctx {
 	const struct plan *plan;
 	const struct kg_card_site *site;
 	gboolean is_end; /* the end of a PLAN_BOTH span */
+	const char *only_at;    /* the one attach point that the clause is for; NULL: all of the site's */
 	const GPtrArray *known; /* char *: conditions that hold where the statement stands; or NULL */
 	struct kg_error *err;
 };
@@ -508,10 +509,11 @@ static gboolean statements(const struct site_ctx *c, int depth, GString *out)
 
 /* ---- clauses ---- */
 
-static void attach_points(const struct kg_card_site *site, GString *out)
+static void attach_points(const struct site_ctx *c, GString *out)
 {
-	for (guint i = 0; i < site->at->len; i++)
-		g_string_append_printf(out, "%s%s", i ? ",\n" : "", (char *)site->at->pdata[i]);
+	for (guint i = 0; i < c->site->at->len; i++)
+		if (!c->only_at || !strcmp(c->only_at, c->site->at->pdata[i]))
+			g_string_append_printf(out, "%s%s", i && !c->only_at ? ",\n" : "", (char *)c->site->at->pdata[i]);
 	g_string_append_c(out, '\n');
 }
 
@@ -596,7 +598,7 @@ static gboolean simple_clause(struct site_ctx *c, GString *out)
 	c->known = NULL;
 	if (!ok)
 		return FALSE;
-	attach_points(c->site, out);
+	attach_points(c, out);
 	if (conditions->len && !inside)
 		g_string_append_printf(out, "/%s/\n", condition);
 	g_string_append(out, "{\n");
@@ -667,7 +669,7 @@ static gboolean keep_values(const struct site_ctx *c, int depth, GString *out)
 	return TRUE;
 }
 
-static gboolean begin_clause(const struct site_ctx *c, GString *out)
+static gboolean begin_clause(struct site_ctx *c, GString *out)
 {
 	const struct plan *plan = c->plan;
 	g_autoptr(GPtrArray) who = g_ptr_array_new_with_free_func(g_free);
@@ -684,7 +686,7 @@ static gboolean begin_clause(const struct site_ctx *c, GString *out)
 	g_autofree char *predicate = join_conditions(who);
 	if (!keep_values(c, when_inside ? 2 : 1, body))
 		return FALSE;
-	attach_points(c->site, out);
+	attach_points(c, out);
 	if (who->len)
 		g_string_append_printf(out, "/%s/\n", predicate);
 	g_string_append(out, "{\n");
@@ -747,7 +749,7 @@ static gboolean end_clause(struct site_ctx *c, GString *out)
 		return FALSE;
 	delete_kept(c, depth, deletes);
 	g_autofree char *condition = join_conditions(conditions);
-	attach_points(c->site, out);
+	attach_points(c, out);
 	if (!key_inside)
 		g_string_append_printf(out, "/%s[%s]/\n", start, c->site->key);
 	g_string_append(out, "{\n");
@@ -774,6 +776,20 @@ static gboolean end_clause(struct site_ctx *c, GString *out)
 	return TRUE;
 }
 
+/* The site's clause, or one for each of its attach points. */
+static gboolean site_clauses(struct site_ctx *c, gboolean (*clause)(struct site_ctx *c, GString *out), GString *out)
+{
+	if (!c->plan->is_split)
+		return clause(c, out);
+	for (guint i = 0; i < c->site->at->len; i++) {
+		c->only_at = c->site->at->pdata[i];
+		if (!clause(c, out))
+			return FALSE;
+	}
+	c->only_at = NULL;
+	return TRUE;
+}
+
 int kg_clauses(const struct plan *plan, GString *out, struct kg_error *err)
 {
 	const GPtrArray *sites = plan->mode == PLAN_BEGIN ? plan->way->begins : plan->way->sites;
@@ -782,13 +798,13 @@ int kg_clauses(const struct plan *plan, GString *out, struct kg_error *err)
 
 	for (guint i = 0; plan->mode == PLAN_BOTH && i < plan->way->begins->len; i++) {
 		c.site = plan->way->begins->pdata[i];
-		if (!begin_clause(&c, out))
+		if (!site_clauses(&c, begin_clause, out))
 			return -c.err->code;
 	}
 	for (guint i = 0; i < sites->len; i++) {
 		c.site = sites->pdata[i];
 		c.is_end = plan->mode == PLAN_BOTH;
-		if (!(c.is_end ? end_clause(&c, out) : simple_clause(&c, out)))
+		if (!site_clauses(&c, c.is_end ? end_clause : simple_clause, out))
 			return -c.err->code;
 	}
 	return 0;

@@ -29,6 +29,7 @@ struct plan {
 	GPtrArray *kept;         /* struct kept *; PLAN_BOTH only */
 	char *map;               /* "@file_read_bytes": where the answer is; NULL where events are printed */
 	guint index;             /* which of the intent's events */
+	gboolean is_split;       /* one clause an attach point: see kg_synthesise() */
 };
 
 /* Choose the first of the card's ways on which the kernel and the intent agree. */

@@ -271,6 +271,37 @@ static int check_same_columns(const GPtrArray *plans, struct kg_error *err)
 	return 0;
 }
 
+static gboolean is_shared(const GPtrArray *sites, GHashTable *lists)
+{
+	for (guint s = 0; s < sites->len; s++) {
+		const struct kg_card_site *site = sites->pdata[s];
+		for (guint a = 0; a < site->at->len; a++) {
+			guint longest = MAX(site->at->len, GPOINTER_TO_UINT(g_hash_table_lookup(lists, site->at->pdata[a])));
+			if (g_hash_table_contains(lists, site->at->pdata[a]) && longest > 1)
+				return TRUE;
+			g_hash_table_insert(lists, site->at->pdata[a], GUINT_TO_POINTER(longest));
+		}
+	}
+	return FALSE;
+}
+
+/*
+ * bpftrace 0.17 mixes up the code of two probes whose lists of attach points share one ("unreachable insn" from the kernel's
+ * verifier; seen with unlinkat in two lists). Where that would happen, each attach point gets a clause of its own.
+ */
+static void split_shared(const GPtrArray *plans)
+{
+	g_autoptr(GHashTable) lists = g_hash_table_new(g_str_hash, g_str_equal);
+	gboolean shared = FALSE;
+
+	for (guint i = 0; i < plans->len; i++) {
+		const struct plan *p = plans->pdata[i];
+		shared = shared || (p->mode != PLAN_END && is_shared(p->way->begins, lists)) || (p->mode != PLAN_BEGIN && is_shared(p->way->sites, lists));
+	}
+	for (guint i = 0; i < plans->len; i++)
+		((struct plan *)plans->pdata[i])->is_split = shared;
+}
+
 int kg_synthesise(const struct kg_intent *in, struct kg_profile *profile, struct kg_candidate **ret, struct kg_error *err)
 {
 	g_autoptr(GPtrArray) plans = g_ptr_array_new_with_free_func(plan_free);
@@ -286,6 +317,7 @@ int kg_synthesise(const struct kg_intent *in, struct kg_profile *profile, struct
 		r = check_same_columns(plans, err);
 	if (r < 0)
 		return r;
+	split_shared(plans);
 	struct kg_candidate *cand = g_new0(struct kg_candidate, 1);
 	cand->language = "bpftrace";
 	cand->engine = "builtin";

@@ -76,6 +76,9 @@ static void read_inside(struct reading *r, const struct mention *m)
 {
 	for (guint i = m->from; i < m->to; i++) {
 		guint to;
+		/* "send SIGKILL" */
+		if (kg_signal_of(kg_tok(r, i)->text))
+			kg_read_filter(r, i);
 		if (kg_word_is(r, i, "ipv4") || kg_word_is(r, i, "ipv6"))
 			kg_read_family(r, i, i, FALSE);
 		g_autofree char *field = kg_field_at(r, i, &to);
@@ -107,7 +110,14 @@ guint kg_read_event(struct reading *r, guint i)
 		read_inside(r, m);
 		/* "binds to a port below 1024": the name ends in a field */
 		const struct loose *last = r->loose->len ? &g_array_index(r->loose, struct loose, r->loose->len - 1) : NULL;
-		if (last && last->is_weak && last->to == m->to && (to = kg_read_field_compare(r, last->field, m->to))) {
+		g_autofree char *tail = last && last->is_weak && last->to == m->to ? g_strdup(last->field) : NULL;
+		/* "profile CPU 2" */
+		if (!tail && m->to - m->from > 1) {
+			tail = kg_field_at(r, m->to - 1, &to);
+			if (tail && (to != m->to || !kg_standard_field(tail) || (strcmp(tail, "cpu") && strcmp(tail, "pid") && strcmp(tail, "tid") && strcmp(tail, "uid"))))
+				g_clear_pointer(&tail, g_free);
+		}
+		if (tail && (to = kg_read_field_compare(r, tail, m->to))) {
 			r->n_events_said++;
 			r->event_end = to;
 			return to;
@@ -374,6 +384,12 @@ static guint read_each(struct reading *r, const struct entry *e, guint i, guint 
 		return to;
 	}
 
+	/* "..., each with target and link name" */
+	if (kg_at(r, to, CAT_WITH, &j) && r->n_events_said) {
+		r->wants_each = TRUE;
+		kg_take(r, i, to, "measure", "each event");
+		return to;
+	}
 	/* "whenever uid 500 does an fchmod": the event comes later */
 	if (g_str_has_prefix(e->phrase, "when") || g_str_has_suffix(e->phrase, " time"))
 		for (guint k = 0; k < r->mentions->len; k++)
@@ -512,6 +528,13 @@ static guint read_ranked(struct reading *r, guint i)
 	const struct entry *e;
 	gboolean number_first = kg_number_at(r, i, &a, &n, &unit);
 
+	/* "25 at most", at the end */
+	if (number_first && !*unit && n >= 1 && n <= 10000 && kg_word_is(r, a, "at") && kg_word_is(r, a + 1, "most") && !r->intent->top &&
+	    (!kg_tok(r, a + 2) || kg_tok(r, a + 2)->is_mark) && !kg_word_is(r, i, "a")) {
+		r->intent->top = (guint)n;
+		kg_take(r, i, a + 2, "top", "");
+		return a + 2;
+	}
 	if (number_first) {
 		e = kg_at(r, a, CAT_SUPERLATIVE, &b);
 		if (!e && (e = kg_at(r, a, CAT_MEASURE, &b)) && strcmp(e->value, "max"))
@@ -520,6 +543,8 @@ static guint read_ranked(struct reading *r, guint i)
 		e = kg_at(r, i, CAT_SUPERLATIVE, &a);
 		if (!e && (e = kg_at(r, i, CAT_MEASURE, &a)) && strcmp(e->value, "max"))
 			e = NULL;
+		if (e && kg_word_is(r, a, ".") && !strcmp(e->phrase, "max"))
+			a++; /* "max. 30" */
 		if (e && !kg_number_at(r, a, &b, &n, &unit))
 			e = NULL;
 	}
@@ -872,6 +897,9 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 	case CAT_DURATION:
 		return read_duration(r, e, i, to);
 	case CAT_FILLER:
+		/* ", a minute" */
+		if ((kg_word_is(r, i, "a") || kg_word_is(r, i, "an")) && to == i + 1 && (j = kg_read_time(r, i)))
+			return j;
 		/* "make open fail": an order */
 		if (kg_word_is(r, i, "make") && (i == 0 || ((const struct token *)r->tokens->pdata[i - 1])->is_sentence_end))
 			return 0;
@@ -885,6 +913,7 @@ static guint dispatch(struct reading *r, const struct entry *e, guint i, guint t
 		kg_take(r, i, j, NULL, NULL);
 		return j;
 	case CAT_NONZERO:
+	case CAT_CHILDREN:
 		return kg_read_filter(r, i);
 	case CAT_HOSTORDER:
 	case CAT_RELATIVE:
@@ -960,7 +989,8 @@ static guint read_redundant(struct reading *r, guint i)
 
 		for (guint p = 0; parts[p]; p++) {
 			g_autofree char *stem = kg_stem(r->lex, parts[p]);
-			if (strlen(parts[p]) >= 3 && !strcmp(stem, t->stem)) {
+			gboolean is_connection = !strcmp(parts[p], "tcp") && (kg_word_is(r, at, "connection") || kg_word_is(r, at, "connections"));
+			if (strlen(parts[p]) >= 3 && (!strcmp(stem, t->stem) || is_connection)) {
 				kg_take(r, i, at + 1, NULL, NULL);
 				return at + 1;
 			}

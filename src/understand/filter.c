@@ -52,7 +52,7 @@ static int errno_of(const char *name)
 	return 0;
 }
 
-static int signal_of(const char *name)
+int kg_signal_of(const char *name)
 {
 	g_autofree char *up = g_ascii_strup(name, -1);
 	const char *plain = g_str_has_prefix(up, "SIG") ? up + 3 : NULL;
@@ -218,7 +218,7 @@ static guint read_value(struct reading *r, const char *field, enum kg_op op, gui
 		kg_add_filter(r, field, op, n, strerrorname_np(n));
 		return i + 1;
 	}
-	if (is_equality && unit == KG_UNIT_SIGNAL && (n = signal_of(t->text))) {
+	if (is_equality && unit == KG_UNIT_SIGNAL && (n = kg_signal_of(t->text))) {
 		g_autofree char *up = g_ascii_strup(t->text, -1);
 		kg_add_filter(r, field, op, n, up);
 		return i + 1;
@@ -561,7 +561,7 @@ static guint read_named_value(struct reading *r, guint i, guint from, gboolean i
 	g_autoptr(GArray) lens = g_array_new(FALSE, FALSE, sizeof(guint));
 	g_autoptr(GPtrArray) found = kg_lexicon_at(r->lex, r->tokens, i, lens);
 	const struct token *t = kg_tok(r, i);
-	int n = t->is_quoted ? 0 : signal_of(t->text);
+	int n = t->is_quoted ? 0 : kg_signal_of(t->text);
 
 	for (guint k = 0; k < found->len; k++) {
 		const struct entry *e = found->pdata[k];
@@ -655,11 +655,23 @@ static guint read_device(struct reading *r, guint i, guint from, gboolean is_not
 static guint read_condition(struct reading *r, guint from)
 {
 	guint i = from, j, to;
-	if ((to = read_or_more(r, from, from)))
+	/* "to cpu 0" where that is a field of the event */
+	gboolean is_target = from > 0 && (kg_word_is(r, from - 1, "to") || kg_word_is(r, from - 1, "into"));
+	if ((to = read_or_more(r, from, from)) || (to = read_field_value(r, from, from, FALSE, is_target)))
 		return to;
+	if (kg_at(r, from, CAT_NONZERO, &j)) {
+		g_autofree char *zero = kg_field_at(r, kg_skip_fillers(r, j), &to);
+		if (!zero || !kg_reading_field(r, zero) || !kg_unit_is_number(kg_reading_unit(r, zero)))
+			return 0;
+		kg_add_filter(r, zero, KG_OP_NE, 0, NULL);
+		took(r, from, to);
+		return to;
+	}
 	gboolean is_not = FALSE, is_to = FALSE, is_from = FALSE, is_by = FALSE, is_below = FALSE, is_said = FALSE;
 	const struct entry *e;
 
+	/* "signals delivered to postgres": whom it goes to is no condition on who did it */
+	is_to = from > 0 && (kg_word_is(r, from - 1, "to") || kg_word_is(r, from - 1, "into") || kg_word_is(r, from - 1, "onto"));
 	if (kg_at(r, i, CAT_ONLY, &j))
 		i = j;
 	if (kg_at(r, i, CAT_NOT, &j)) {
@@ -705,13 +717,35 @@ static guint read_condition(struct reading *r, guint from)
 	if (i >= r->tokens->len)
 		return 0;
 	if (kg_at(r, i, CAT_NONZERO, &j)) {
-		g_autofree char *zero = kg_field_at(r, kg_skip_fillers(r, j), &to);
-		if (zero && kg_reading_field(r, zero) && kg_unit_is_number(kg_reading_unit(r, zero))) {
-			kg_add_filter(r, zero, is_not ? KG_OP_EQ : KG_OP_NE, 0, NULL);
-			took(r, from, to);
+		to = read_condition(r, i);
+		for (guint k = from; to && k < i; k++)
+			r->used[k] = TRUE;
+		return to;
+	}
+	/* "by children of pid 300", "of processes started by cron" */
+	if (kg_at(r, i, CAT_CHILDREN, &j)) {
+		j = kg_skip_fillers(r, j);
+		guint n = r->intent->filters->len;
+		to = read_field_value(r, from, j, is_not, FALSE);
+		struct kg_filter *f = to && r->intent->filters->len == n + 1 ? r->intent->filters->pdata[n] : NULL;
+		if (f && !strcmp(f->field, "pid")) {
+			g_free(f->field);
+			f->field = g_strdup("ppid");
 			return to;
 		}
-		return 0;
+		if (f && !strcmp(f->field, "comm")) {
+			g_free(f->field);
+			f->field = g_strdup("parent");
+			return to;
+		}
+		if (f)
+			return 0;
+		g_autofree char *parent = name_at(r, j, FALSE, &to);
+		if (!parent)
+			return 0;
+		kg_add_text_filter(r, "parent", is_not ? KG_OP_NE : KG_OP_EQ, parent, FALSE);
+		took(r, from, to);
+		return to;
 	}
 	if (is_said) {
 		g_autofree char *name = name_at(r, i, TRUE, &to);

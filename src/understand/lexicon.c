@@ -71,6 +71,7 @@ static const char *const category_names[CATEGORIES] = {
 	[CAT_LEFT_OUT] = "left-out",
 	[CAT_HOW_TO] = "how-to",
 	[CAT_NONZERO] = "nonzero",
+	[CAT_CHILDREN] = "children",
 	[CAT_EVENT] = "(event)",
 	[CAT_EVENT_DONE] = "(event that succeeded)",
 	[CAT_CARD_FIELD] = "(field)",
@@ -369,15 +370,21 @@ struct kg_lexicon *kg_lexicon_free(struct kg_lexicon *lex)
 
 static gboolean word_matches(const char *word, const struct token *t)
 {
+	gsize n = strlen(word);
+
 	if (t->is_quoted)
 		return FALSE;
+	/* "SIG*" of a card stands for any signal's name: "send SIG*" */
+	if (n == 4 && !strcmp(word, "sig*"))
+		return kg_signal_of(t->text) > 0;
 	return *word == '=' && word[1] ? !strcmp(word + 1, t->text) : !strcmp(word, t->stem);
 }
 
 /* Words that can stand inside of an event's name without being part of it: "outgoing IPv6 TCP connections". */
 static gboolean is_determiner(const struct token *t)
 {
-	static const char *const words[] = {"the", "a", "an", "of", "my", "its", "their", "ipv4", "ipv6"};
+	static const char *const words[] = {"the",  "a",   "an",   "of",  "my",    "its",  "their", "ipv4", "ipv6", "is",   "are",
+					    "was",  "were", "get", "gets", "got", "being", "been", "be",    "that", "our",  "new"};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
 		if (!strcmp(t->text, words[i]))
@@ -429,6 +436,8 @@ GPtrArray *kg_lexicon_at(struct kg_lexicon *lex, const GPtrArray *tokens, guint 
 	if (!t->is_quoted) {
 		match_list(g_hash_table_lookup(lex->by_first, t->stem), tokens, i, found, lens);
 		match_list(g_hash_table_lookup(lex->by_first, exact), tokens, i, found, lens);
+		if (g_str_has_prefix(t->text, "sig"))
+			match_list(g_hash_table_lookup(lex->by_first, "sig*"), tokens, i, found, lens);
 	}
 	g_autoptr(GPtrArray) order = g_ptr_array_new();
 	for (guint k = 0; k < found->len; k++)

@@ -103,10 +103,13 @@ static void value_from_loose(struct reading *r)
 		enum kg_measure m = in->measure;
 		const struct kg_card_field *f = kg_reading_field(r, l->field);
 
-		if (!is_amount(r, l->field))
+		gboolean is_condition = FALSE;
+		for (guint n = 0; n < in->filters->len; n++)
+			is_condition = is_condition || !strcmp(((struct kg_filter *)in->filters->pdata[n])->field, l->field);
+		if (!is_amount(r, l->field) || (is_condition && !f->is_measure))
 			continue;
 		/* "count bytes ..." says so itself; the memory of "allocate memory" is no amount */
-		if (l->is_weak && (m == KG_MEASURE_COUNT || !says_amount(loose_words(r, l))))
+		if (l->is_weak && !needs_value(m) && (m == KG_MEASURE_COUNT || !says_amount(loose_words(r, l))))
 			continue;
 		gboolean is_implied = f->is_measure && !r->wants_each && !(r->is_print_said && r->is_show_said) &&
 				      (m == KG_MEASURE_NONE || m == KG_MEASURE_COUNT);
@@ -282,9 +285,11 @@ static gboolean is_subject(const struct reading *r, const struct loose *l)
 
 	if ((strcmp(l->field, "comm") && strcmp(l->field, "tid")) || !g_str_has_suffix(word, "s") || l->to != l->from + 1)
 		return FALSE;
-	for (guint k = 0; k < r->mentions->len; k++)
-		if (g_array_index(r->mentions, struct mention, k).from == l->to)
+	for (guint k = 0; k < r->mentions->len; k++) {
+		guint from = g_array_index(r->mentions, struct mention, k).from;
+		if (from >= l->to && from <= l->to + 2)
 			return TRUE;
+	}
 	return FALSE;
 }
 
@@ -331,6 +336,12 @@ static gboolean settle_lists(struct reading *r)
 {
 	struct kg_intent *in = r->intent;
 
+	/* a sample's stack is counted, not printed 99 times a second */
+	gboolean only_stacks = in->measure == KG_MEASURE_PRINT && card_at(r, 0)->is_sample && in->show->len > 0 && !in->value;
+	for (guint k = 0; only_stacks && k < in->show->len; k++)
+		only_stacks = kg_reading_unit(r, in->show->pdata[k]) == KG_UNIT_STACK || kg_reading_unit(r, in->show->pdata[k]) == KG_UNIT_SYMBOL;
+	if (only_stacks)
+		in->measure = KG_MEASURE_COUNT;
 	if (in->measure == KG_MEASURE_PRINT) {
 		if (in->value) {
 			add_name(in->show, in->value);
@@ -493,10 +504,25 @@ static gboolean check_measure(struct reading *r)
 	return TRUE;
 }
 
+/* "who wakes nginx" asks for the one who does it; where that is nobody's context, a card's own process is the one it happens to. */
+static gboolean who_is_known(struct reading *r)
+{
+	for (guint k = 0; r->is_who && k < r->mentions->len; k++) {
+		const struct kg_card *card = card_at(r, k);
+		if (card->context == KG_CONTEXT_NONE && kg_card_field(card, "comm") && !has_task(card)) {
+			kg_why(r, "who causes %s is not known; \"by process\" groups by the process that it happens to", card->plural);
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
 gboolean kg_settle(struct reading *r)
 {
 	struct kg_intent *in = r->intent;
 
+	if (!who_is_known(r))
+		return FALSE;
 	if (r->is_who && !in->by->len && !has_stack(r))
 		add_name(in->by, "comm");
 	if (!settle_measure(r) || !settle_loose(r) || !settle_lists(r) || !check_measure(r) || !check_filters(r))

@@ -17,7 +17,15 @@ static guint read_during(struct reading *r, guint i, guint j)
 	/* "over 20 ms" is a comparison, and "over 5 s" may be one where single events are shown */
 	gboolean is_over = kg_word_is(r, i, "over");
 	gboolean is_measured = r->intent->measure != KG_MEASURE_NONE || r->intent->by->len || r->loose->len;
-	if (is_over && (ns < 1000000000 || !is_measured || r->is_print_said))
+	gboolean could_last = FALSE;
+	for (guint k = 0; !r->intent->value && r->loose->len == 0 && k < r->mentions->len; k++) {
+		const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
+		for (guint w = 0; w < card->ways->len; w++)
+			could_last = could_last || ((struct kg_card_way *)card->ways->pdata[w])->begins->len > 0;
+	}
+	if (is_over && could_last)
+		kg_why(r, "\"over\": those that take longer, or for so long? Say \"slower than\" or \"for\"");
+	if (is_over && (ns < 1000000000 || !is_measured || r->is_print_said || could_last))
 		return 0;
 	if (r->intent->for_ns && r->intent->for_ns != ns) {
 		kg_why(r, "two durations are asked for");

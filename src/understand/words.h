@@ -29,7 +29,7 @@ enum category {
 	CAT_DURATION, CAT_SLOW, CAT_FAILED, CAT_SUCCEEDED, CAT_ERRNO, CAT_FAMILY, CAT_HOSTORDER, CAT_TIME, CAT_SIZE, CAT_NUMBER,
 	CAT_HALFSECOND, CAT_BUCKETS, CAT_FROM_TO, CAT_RANGE_TO, CAT_AND, CAT_FIELD, CAT_ROOT, CAT_ACT, CAT_NOUN, CAT_OR, CAT_COMPARE,
 	CAT_VERSUS, CAT_STATE, CAT_STORY, CAT_REFERENCE, CAT_ATTEMPT, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_AND_MORE, CAT_AND_LESS, CAT_CLAUSE,
-	CAT_TAKING, CAT_LEFT_OUT, CAT_HOW_TO, CAT_NONZERO,
+	CAT_TAKING, CAT_LEFT_OUT, CAT_HOW_TO, CAT_NONZERO, CAT_CHILDREN,
 	CAT_EVENT,     /* names an event: card */
 	CAT_EVENT_DONE,/* names only those that succeeded: card */
 	CAT_CARD_FIELD,/* names a field of a card: card, value is the field's name */
@@ -138,6 +138,8 @@ guint kg_read_family(struct reading *r, guint i, guint from, gboolean is_not);
 guint kg_read_time(struct reading *r, guint i);
 /* Decide what is measured and which roles the loose fields have; FALSE: it does not come together (r->why says why). */
 gboolean kg_settle(struct reading *r);
+
+int kg_signal_of(const char *name); /* the number of "SIGKILL", in any case; 0: there is none of that name */
 
 /* Helpers on readings. */
 const struct token *kg_tok(const struct reading *r, guint i); /* NULL behind the end */
