@@ -84,6 +84,13 @@ static void read_inside(struct reading *r, const struct mention *m)
 		g_autofree char *field = kg_field_at(r, i, &to);
 		const struct kg_card_field *f = field ? kg_card_field(m->card, field) : NULL;
 
+		const struct kg_standard_field *standard = field && !f ? kg_standard_field(field) : NULL;
+		if (standard && standard->unit == KG_UNIT_STACK && to <= m->to && to - i < m->to - m->from) {
+			struct loose stack = {.field = g_steal_pointer(&field), .from = i, .to = to, .is_weak = TRUE};
+			g_array_append_val(r->loose, stack);
+			i = to - 1;
+			continue;
+		}
 		/* "pages" of a page fault are no amount, "bytes" of "bytes read" are */
 		if (f && to <= m->to && (to - i < m->to - m->from || f->is_measure) && (!f->is_measure || f->unit == KG_UNIT_BYTES)) {
 			struct loose loose = {.field = g_steal_pointer(&field), .from = i, .to = to, .is_weak = TRUE};

@@ -657,7 +657,7 @@ static guint read_condition(struct reading *r, guint from)
 	guint i = from, j, to;
 	/* "to cpu 0" where that is a field of the event */
 	gboolean is_target = from > 0 && (kg_word_is(r, from - 1, "to") || kg_word_is(r, from - 1, "into"));
-	if ((to = read_or_more(r, from, from)) || (to = read_field_value(r, from, from, FALSE, is_target)))
+	if ((!kg_at(r, from, CAT_PREP, &j) && (to = read_outcome(r, from, from, FALSE))) || (to = read_or_more(r, from, from)) || (to = read_field_value(r, from, from, FALSE, is_target)))
 		return to;
 	if (kg_at(r, from, CAT_NONZERO, &j)) {
 		g_autofree char *zero = kg_field_at(r, kg_skip_fillers(r, j), &to);

@@ -313,13 +313,13 @@ static gboolean settle_loose(struct reading *r)
 		/* "how long do threads wait for a CPU": whoever it is that does it */
 		if (is_subject(r, l) && in->value && !strcmp(in->value, KG_DURATION) && in->measure != KG_MEASURE_PRINT)
 			continue;
-		if (l->is_weak && (in->measure != KG_MEASURE_PRINT || r->is_show_said))
+		if (l->is_weak && unit != KG_UNIT_STACK && (in->measure != KG_MEASURE_PRINT || r->is_show_said))
 			continue;
 		if (in->measure == KG_MEASURE_PRINT) {
 			add_name(in->show, l->field);
 		} else if ((in->measure == KG_MEASURE_COUNT && (unit == KG_UNIT_STACK || (!in->by->len && in->top))) ||
 			   (r->is_ranked && !in->by->len && !is_amount(r, l->field)) ||
-			   (r->has_colon && !n_by && in->measure == KG_MEASURE_COUNT && !is_amount(r, l->field))) {
+			   (r->has_colon && !n_by && in->measure == KG_MEASURE_COUNT && !(kg_reading_field(r, l->field) && kg_reading_field(r, l->field)->is_measure))) {
 			add_name(in->by, l->field);
 		} else {
 			for (guint i = l->from; i < l->to; i++)
@@ -509,7 +509,11 @@ static gboolean who_is_known(struct reading *r)
 {
 	for (guint k = 0; r->is_who && k < r->mentions->len; k++) {
 		const struct kg_card *card = card_at(r, k);
-		if (card->context == KG_CONTEXT_NONE && kg_card_field(card, "comm") && !has_task(card)) {
+		gboolean has_other = FALSE;
+
+		for (guint f = 0; f < card->fields->len; f++)
+			has_other = has_other || g_str_has_suffix(((struct kg_card_field *)card->fields->pdata[f])->name, "r_comm");
+		if (card->context == KG_CONTEXT_NONE && kg_card_field(card, "comm") && has_other && !has_task(card)) {
 			kg_why(r, "who causes %s is not known; \"by process\" groups by the process that it happens to", card->plural);
 			return FALSE;
 		}

@@ -435,6 +435,19 @@ static void forget(struct search *s)
 	g_ptr_array_set_size(s->rival, 0);
 }
 
+/* "SIGTREM" in a sentence in small letters: a name, whose letters are nobody's to mend. */
+static gboolean is_in_capitals(const struct search *s, const struct token *t)
+{
+	gboolean small_elsewhere = FALSE;
+
+	for (guint k = 0; k < t->len; k++)
+		if (!g_ascii_isupper(s->prompt[t->from + k]))
+			return FALSE;
+	for (const char *p = s->prompt; *p; p++)
+		small_elsewhere = small_elsewhere || g_ascii_islower(*p);
+	return small_elsewhere;
+}
+
 /* Words that nothing knows, with one wrong letter: read as the known word. */
 static gboolean mend_typos(struct search *s)
 {
@@ -443,7 +456,7 @@ static gboolean mend_typos(struct search *s)
 	for (guint i = 0; i < s->tokens->len; i++) {
 		struct token *t = s->tokens->pdata[i];
 
-		if (t->is_mark || t->is_quoted || t->is_number || s->skip[i] || strpbrk(t->text, "/.:_0123456789") || kg_lexicon_knows(s->lex, t) ||
+		if (t->is_mark || t->is_quoted || t->is_number || s->skip[i] || strpbrk(t->text, "/.:_0123456789") || is_in_capitals(s, t) || kg_lexicon_knows(s->lex, t) ||
 		    (s->left && !s->left[i]))
 			continue;
 		const char *known = kg_lexicon_typo(s->lex, t->text);
