@@ -189,6 +189,7 @@ struct kg_run_columns {
 	guint top;              /**< at most so many rows, those of the largest values; 0: all */
 	gboolean is_smallest_first;
 	gboolean is_hidden;     /**< working storage of the program: not shown */
+	gboolean is_final_hidden; /**< what bpftrace prints of it at its end is not shown: a rate of a second that was cut short is none */
 };
 /**
  * @param map "@x", or NULL: each printf() prints one line that holds n_keys fields separated by tabs ("%d\t%s\n"). Then they are shown as a

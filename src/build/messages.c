@@ -255,8 +255,17 @@ static gboolean can_read_functions(void)
 }
 
 /* "is not traceable" is read off a list of functions; where that list can't be read, bpftrace says it of every function. */
+static gboolean is_addrspace(const struct kg_diag *d)
+{
+	return d->severity == KG_WARNING && strstr(d->msg, "Addrspace mismatch");
+}
+
 void kg_bpftrace_drop_baseless(GPtrArray *diags)
 {
+	/* 0.17 says this of every comparison of a text of the program with a literal; both are copies by then */
+	for (guint i = diags->len; i-- > 0;)
+		if (is_addrspace(g_ptr_array_index(diags, i)))
+			g_ptr_array_remove_index(diags, i);
 	if (can_read_functions())
 		return;
 	for (guint i = diags->len; i-- > 0;) {

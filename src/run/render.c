@@ -209,7 +209,7 @@ void kg_render_event(struct kg_render *r, const struct kg_run_event *ev, GString
 	static const struct kg_run_column plain;
 	gsize before = out->len;
 
-	if (cols->is_hidden && ev->name)
+	if (ev->name && (cols->is_hidden || (cols->is_final_hidden && ev->is_final)))
 		return;
 	if (r->opts.json) {
 		render_json(ev, cols, r->print, out);

@@ -69,6 +69,7 @@ static struct kg_run_columns *map_columns(const struct plan *plan)
 			c->value.unit = kg_plan_hist_unit(in);
 	}
 	c->top = in->top;
+	c->is_final_hidden = in->is_rate;
 	c->is_smallest_first = in->measure == KG_MEASURE_MIN;
 	GString *title = g_string_new(plan->card->plural);
 	if (in->is_rate)
@@ -234,7 +235,7 @@ static void loss_notes(struct kg_candidate *cand, const struct plan *plan)
 		add_note(cand, "what had begun before tracing did is not seen");
 	if (plan->way->note)
 		add_note(cand, plan->way->note);
-	if (plan->card->is_sample)
+	if (plan->card->is_sample && !plan->way->note)
 		add_note(cand, "these are samples, not every event");
 }
 

@@ -584,6 +584,85 @@ static void add_left_words(struct search *s, struct kg_refusal *no)
 	}
 }
 
+/* How much of a card's names the sentence's words cover: words that few cards have weigh more. */
+static double nearness(struct search *s, const struct kg_card *card, GHashTable *in_cards)
+{
+	double best = 0;
+
+	for (guint k = 0; k < card->says->len; k++) {
+		g_autoptr(GPtrArray) words = kg_tokens(card->says->pdata[k]);
+		double hits = 0, all = 0;
+
+		kg_tokens_stem(s->lex, words);
+		for (guint w = 0; w < words->len; w++) {
+			const struct token *a = words->pdata[w];
+			double weight = 1.0 / (1 + GPOINTER_TO_UINT(g_hash_table_lookup(in_cards, a->stem)));
+
+			all += weight;
+			for (guint i = 0; i < s->tokens->len; i++) {
+				const struct token *b = s->tokens->pdata[i];
+				if (!b->is_mark && strlen(b->text) > 2 && !g_strcmp0(a->stem, b->stem)) {
+					hits += weight;
+					break;
+				}
+			}
+		}
+		best = MAX(best, all > 0 ? hits * hits / all : 0);
+	}
+	return best;
+}
+
+/* In how many cards' names does each word stand? */
+static GHashTable *count_words(struct search *s)
+{
+	GHashTable *counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (guint c = 0; c < kg_cards_n(s->lex->cards); c++) {
+		const struct kg_card *card = kg_cards_at(s->lex->cards, c);
+		g_autoptr(GHashTable) here = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		GHashTableIter iter;
+		void *stem;
+
+		for (guint k = 0; k < card->says->len; k++) {
+			g_autoptr(GPtrArray) words = kg_tokens(card->says->pdata[k]);
+			kg_tokens_stem(s->lex, words);
+			for (guint w = 0; w < words->len; w++)
+				g_hash_table_add(here, g_strdup(((struct token *)words->pdata[w])->stem));
+		}
+		g_hash_table_iter_init(&iter, here);
+		while (g_hash_table_iter_next(&iter, &stem, NULL))
+			g_hash_table_insert(counts, g_strdup(stem), GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(counts, stem)) + 1));
+	}
+	return counts;
+}
+
+static void near_cards(struct search *s, GPtrArray *close)
+{
+	g_autoptr(GHashTable) counts = count_words(s);
+	const struct kg_card *best[3] = {NULL};
+	double scores[3] = {0};
+
+	for (guint c = 0; c < kg_cards_n(s->lex->cards); c++) {
+		const struct kg_card *card = kg_cards_at(s->lex->cards, c);
+		double score = nearness(s, card, counts);
+
+		for (guint n = 0; score > 0 && n < G_N_ELEMENTS(best); n++) {
+			if (score <= scores[n])
+				continue;
+			for (guint m = G_N_ELEMENTS(best) - 1; m > n; m--) {
+				best[m] = best[m - 1];
+				scores[m] = scores[m - 1];
+			}
+			best[n] = card;
+			scores[n] = score;
+			break;
+		}
+	}
+	for (guint n = 0; n < G_N_ELEMENTS(best); n++)
+		if (best[n] && scores[n] > scores[0] / 4)
+			g_ptr_array_add(close, g_strdup(best[n]->title));
+}
+
 /* Cards that the words of the sentence come near to. */
 static void add_close(struct search *s, struct kg_refusal *no)
 {
@@ -594,20 +673,7 @@ static void add_close(struct search *s, struct kg_refusal *no)
 	}
 	if (no->close->len)
 		return;
-	for (guint c = 0; c < kg_cards_n(s->lex->cards) && no->close->len < 4; c++) {
-		const struct kg_card *card = kg_cards_at(s->lex->cards, c);
-		g_autoptr(GPtrArray) words = kg_tokens(card->title);
-		guint hits = 0;
-
-		kg_tokens_stem(s->lex, words);
-		for (guint w = 0; w < words->len; w++)
-			for (guint i = 0; i < s->tokens->len; i++) {
-				const struct token *a = words->pdata[w], *b = s->tokens->pdata[i];
-				hits += !b->is_mark && strlen(b->text) > 3 && !g_strcmp0(a->stem, b->stem);
-			}
-		if (hits)
-			g_ptr_array_add(no->close, g_strdup(card->title));
-	}
+	near_cards(s, no->close);
 }
 
 static struct kg_refusal *refuse(struct search *s)

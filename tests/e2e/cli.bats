@@ -497,8 +497,8 @@ while True:
 @test "colours: none without a terminal" {
 	run --separate-stderr "$KGENT" check --no-load good.bt
 	[[ $output != *$'\033'* ]]
-	run python3 "$HERE/terminal.py" '' "$KGENT" check --no-load good.bt
+	run env -u NO_COLOR TERM=xterm python3 "$HERE/terminal.py" '' "$KGENT" check --no-load good.bt
 	[[ $output == *$'\033['* ]]
-	run python3 "$HERE/terminal.py" '' env NO_COLOR=1 "$KGENT" check --no-load good.bt
+	run env TERM=xterm python3 "$HERE/terminal.py" '' env NO_COLOR=1 "$KGENT" check --no-load good.bt
 	[[ $output != *$'\033'* ]]
 }
