@@ -44,7 +44,7 @@ static guint64 mix_modules(guint64 h)
 {
 	g_autoptr(GBytes) bytes = kg_read_file("/proc/modules", 4u << 20);
 	gsize len = 0;
-	const char *s = bytes ? g_bytes_get_data(bytes, &len) : NULL, *end = s + len;
+	const char *s = bytes ? g_bytes_get_data(bytes, &len) : NULL, *end = s ? s + len : NULL;
 	guint64 sum = 0;
 
 	while (s && s < end) {
