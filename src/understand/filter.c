@@ -239,6 +239,8 @@ static guint read_value(struct reading *r, const char *field, enum kg_op op, gui
 		kg_add_filter(r, field, op, n, t->text);
 		return i + 1;
 	}
+	if (is_equality && (unit == KG_UNIT_NS || unit == KG_UNIT_US || unit == KG_UNIT_MS))
+		return 0; /* a duration of exactly 5 ms never happens */
 	if (quantity_for(r, field, i, &number, &to)) {
 		if (unit == KG_UNIT_PORT && (number < 0 || number > 65535)) {
 			kg_why(r, "%" G_GINT64_FORMAT " is not a port", number);
@@ -308,20 +310,12 @@ static guint read_compare(struct reading *r, const char *field, gboolean is_not,
 		return end;
 	}
 	const char *is_about = e->hint;
-	g_autofree char *size = NULL;
 	guint unused;
 	if (kg_time_at(r, j, &to, &q) && g_strcmp0(is_about, "size")) {
 		kg_add_filter(r, KG_DURATION, op, q, NULL);
 	} else if (g_strcmp0(is_about, "time") && (kg_size_at(r, j, &to, &q) || (is_about && kg_tok(r, j) && kg_tok(r, j)->is_number &&
 		   !*kg_tok(r, j)->unit && ((to = j + 1), (q = (gint64)kg_tok(r, j)->number), !kg_at(r, to, CAT_TIME, &unused))))) {
-		for (guint k = 0; !size && k < r->mentions->len; k++) {
-			const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
-			for (guint f = 0; f < card->fields->len; f++) {
-				const struct kg_card_field *field_of = card->fields->pdata[f];
-				if (field_of->is_measure && field_of->unit == KG_UNIT_BYTES)
-					size = g_strdup(field_of->name);
-			}
-		}
+		const char *size = kg_size_field(r);
 		if (!size)
 			return 0;
 		kg_add_filter(r, size, op, q, NULL);
@@ -355,15 +349,7 @@ static guint read_or_more(struct reading *r, guint from, guint i)
 	const struct entry *more = kg_at(r, to, CAT_AND_MORE, &end), *less = more ? NULL : kg_at(r, to, CAT_AND_LESS, &end);
 	if ((!more && !less) || (taking && !is_time && strcmp(taking->phrase, "of")))
 		return 0;
-	g_autofree char *size = NULL;
-	for (guint k = 0; !is_time && !size && k < r->mentions->len; k++) {
-		const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
-		for (guint f = 0; f < card->fields->len; f++) {
-			const struct kg_card_field *x = card->fields->pdata[f];
-			if (x->is_measure && x->unit == KG_UNIT_BYTES)
-				size = g_strdup(x->name);
-		}
-	}
+	const char *size = is_time ? NULL : kg_size_field(r);
 	if (!is_time && !size)
 		return 0;
 	kg_add_filter(r, is_time ? KG_DURATION : size, more ? KG_OP_GE : KG_OP_LE, q, NULL);
@@ -394,8 +380,6 @@ static guint read_between(struct reading *r, const char *field, guint from, guin
 {
 	gint64 low, high;
 	guint mid, to;
-	g_autofree char *size = NULL;
-
 	guint taken;
 	if (!field && kg_at(r, i, CAT_TAKING, &taken))
 		i = taken;
@@ -406,16 +390,7 @@ static guint read_between(struct reading *r, const char *field, guint from, guin
 		return 0;
 	if (!kg_word_is(r, mid, "and") || !(is_time ? kg_time_at(r, mid + 1, &to, &high) : kg_size_at(r, mid + 1, &to, &high)))
 		return 0;
-	if (!field && !is_time)
-		for (guint k = 0; k < r->mentions->len; k++) {
-			const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
-			for (guint f = 0; f < card->fields->len && !size; f++) {
-				const struct kg_card_field *x = card->fields->pdata[f];
-				if (x->is_measure && x->unit == KG_UNIT_BYTES)
-					size = g_strdup(x->name);
-			}
-		}
-	const char *on = field ? field : is_time ? KG_DURATION : size;
+	const char *on = field ? field : is_time ? KG_DURATION : kg_size_field(r);
 	if (!on || kg_reading_unit(r, on) != (is_time ? KG_UNIT_NS : KG_UNIT_BYTES))
 		return 0;
 	kg_add_filter(r, on, KG_OP_GE, low, NULL);
@@ -497,23 +472,18 @@ static guint read_outcome(struct reading *r, guint i, guint from, gboolean is_no
 	return 0;
 }
 
-static guint read_address(struct reading *r, guint i, guint from, gboolean is_from, gboolean is_not)
+/* The field of unit [unit] that the card itself calls by the preposition alone: "to", "from". */
+static const char *end_field(const struct reading *r, const char *prep, enum kg_unit unit)
 {
-	unsigned char address[16];
-	const struct token *t = kg_tok(r, i);
-	guint to;
-
-	if (!t || t->is_mark)
-		return 0;
-	g_autofree char *word = raw_word(r, i, &to);
-	if (inet_pton(AF_INET, word, address) != 1 && inet_pton(AF_INET6, word, address) != 1)
-		return 0;
-	const char *field = is_from ? "saddr" : "daddr";
-	if (kg_reading_unit(r, field) != KG_UNIT_IP)
-		return 0;
-	kg_add_text_filter(r, field, is_not ? KG_OP_NE : KG_OP_EQ, word, FALSE);
-	took(r, from, to);
-	return to;
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
+		for (guint f = 0; f < card->fields->len; f++) {
+			const struct kg_card_field *field = card->fields->pdata[f];
+			if (field->unit == unit && kg_list_has(field->says, prep))
+				return field->name;
+		}
+	}
+	return NULL;
 }
 
 static guint read_path(struct reading *r, guint i, guint from, gboolean is_prefix, gboolean is_not)
@@ -651,140 +621,184 @@ static guint read_device(struct reading *r, guint i, guint from, gboolean is_not
 	return to;
 }
 
-/* [only] [not] [preposition] condition */
-static guint read_condition(struct reading *r, guint from)
-{
-	guint i = from, j, to;
-	/* "to cpu 0" where that is a field of the event */
-	gboolean is_target = from > 0 && (kg_word_is(r, from - 1, "to") || kg_word_is(r, from - 1, "into"));
-	if ((!kg_at(r, from, CAT_PREP, &j) && (to = read_outcome(r, from, from, FALSE))) || (to = read_or_more(r, from, from)) || (to = read_field_value(r, from, from, FALSE, is_target)))
-		return to;
-	if (kg_at(r, from, CAT_NONZERO, &j)) {
-		g_autofree char *zero = kg_field_at(r, kg_skip_fillers(r, j), &to);
-		if (!zero || !kg_reading_field(r, zero) || !kg_unit_is_number(kg_reading_unit(r, zero)))
-			return 0;
-		kg_add_filter(r, zero, KG_OP_NE, 0, NULL);
-		took(r, from, to);
-		return to;
-	}
-	gboolean is_not = FALSE, is_to = FALSE, is_from = FALSE, is_by = FALSE, is_below = FALSE, is_said = FALSE;
-	const struct entry *e;
+/* What stands in front of a condition: [only] [not] [preposition] [not] the */
+struct lead {
+	guint from, at;    /* the first word, and where the condition itself begins */
+	const char *prep;  /* "of", "by", "from", "to", "in", "at", ...; NULL: none */
+	gboolean is_not;
+	gboolean is_said;  /* "named": a name follows */
+	gboolean is_failing; /* "failing with": what follows is an error */
+};
 
-	/* "signals delivered to postgres": whom it goes to is no condition on who did it */
-	is_to = from > 0 && (kg_word_is(r, from - 1, "to") || kg_word_is(r, from - 1, "into") || kg_word_is(r, from - 1, "onto"));
-	if (kg_at(r, i, CAT_ONLY, &j))
-		i = j;
-	if (kg_at(r, i, CAT_NOT, &j)) {
-		is_not = TRUE;
-		i = j;
-		if (kg_word_is(r, from, "non") && kg_word_is(r, i, "-"))
-			i++;
-		i = kg_skip_fillers(r, i);
+static gboolean is_prep(const struct lead *lead, const char *prep)
+{
+	return lead->prep && !strcmp(lead->prep, prep);
+}
+
+static enum kg_op lead_op(const struct lead *lead)
+{
+	return lead->is_not ? KG_OP_NE : KG_OP_EQ;
+}
+
+/* "failing with", "refused with", "ending in": prepositions that say that it failed. */
+static gboolean says_failing(const char *phrase)
+{
+	static const char *const words[] = {"fail", "refus", "denied", "reject", "end", "err", "return", "com", "run"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+		if (strstr(phrase, words[i]))
+			return TRUE;
+	return FALSE;
+}
+
+static gboolean is_towards(const struct reading *r, guint i)
+{
+	return kg_word_is(r, i, "to") || kg_word_is(r, i, "into") || kg_word_is(r, i, "onto");
+}
+
+static struct lead read_lead(struct reading *r, guint from)
+{
+	struct lead lead = {.from = from, .at = from};
+	const struct entry *e;
+	guint j;
+
+	/* "signals delivered to postgres": the event's name ends in the preposition */
+	if (from > 0 && is_towards(r, from - 1))
+		lead.prep = "to";
+	if (kg_at(r, lead.at, CAT_ONLY, &j))
+		lead.at = j;
+	if (kg_at(r, lead.at, CAT_NOT, &j)) {
+		lead.is_not = TRUE;
+		lead.at = kg_skip_fillers(r, j + (kg_word_is(r, lead.at, "non") && kg_word_is(r, j, "-")));
 	}
-	if ((e = kg_at(r, i, CAT_BELOW, &j))) {
-		/* "starting with /usr/lib/python3" is meant as it is written, "under /usr/lib" is the directory */
-		gboolean as_written = strstr(e->phrase, "start") || strstr(e->phrase, "begin");
-		if ((to = read_path(r, kg_skip_fillers(r, j), from, !as_written, is_not))) {
-			struct kg_filter *f = r->intent->filters->pdata[r->intent->filters->len - 1];
-			f->is_prefix = TRUE;
-			return to;
-		}
+	if ((e = kg_at(r, lead.at, CAT_NAMED, &j))) {
+		lead.is_said = TRUE;
+		lead.at = j;
+	} else if ((e = kg_at(r, lead.at, CAT_PREP, &j))) {
+		lead.prep = e->value;
+		lead.is_failing = !strcmp(e->value, "at") && strcmp(e->phrase, "at") && says_failing(e->phrase);
+		lead.at = j;
+	} else if (kg_word_is(r, lead.at, "with") || kg_word_is(r, lead.at, "where") || kg_word_is(r, lead.at, "whose")) {
+		lead.prep = "with";
+		lead.at++;
 	}
-	if ((e = kg_at(r, i, CAT_NAMED, &j))) {
-		is_said = TRUE;
-		i = j;
-	} else if ((e = kg_at(r, i, CAT_PREP, &j))) {
-		is_to = !strcmp(e->value, "to");
-		is_from = !strcmp(e->value, "from");
-		is_by = strcmp(e->value, "to") && strcmp(e->value, "at") && strcmp(e->value, "through");
-		is_below = !strcmp(e->value, "in");
-		i = j;
-	} else if (kg_word_is(r, i, "with") || kg_word_is(r, i, "where") || kg_word_is(r, i, "whose")) {
-		i++;
-	} else {
-		is_by = is_not || i > from;
-	}
-	if (is_not && !is_by && !is_to && !is_from && kg_at(r, i, CAT_PREP, &j)) {
-		is_by = TRUE;
-		i = j;
-	}
-	i = kg_skip_fillers(r, i);
+	lead.at = kg_skip_fillers(r, lead.at);
 	/* "by any non-root user", "by everybody but root" */
-	if (!is_not && !is_said && kg_at(r, i, CAT_NOT, &j)) {
-		is_not = TRUE;
-		i = kg_skip_fillers(r, j);
+	if (!lead.is_not && !lead.is_said && kg_at(r, lead.at, CAT_NOT, &j)) {
+		lead.is_not = TRUE;
+		lead.at = kg_skip_fillers(r, j);
 	}
-	if (i >= r->tokens->len)
+	return lead;
+}
+
+/* "under /usr/lib", "starting with /usr/lib/python3" */
+static guint read_below(struct reading *r, guint from)
+{
+	guint at = from, j, to;
+	gboolean is_not = kg_at(r, at, CAT_NOT, &j) != NULL;
+	const struct entry *e = kg_at(r, is_not ? (at = j) : at, CAT_BELOW, &j);
+
+	if (!e)
 		return 0;
-	if (kg_at(r, i, CAT_NONZERO, &j)) {
-		to = read_condition(r, i);
-		for (guint k = from; to && k < i; k++)
-			r->used[k] = TRUE;
-		return to;
-	}
-	/* "by children of pid 300", "of processes started by cron" */
-	if (kg_at(r, i, CAT_CHILDREN, &j)) {
-		j = kg_skip_fillers(r, j);
-		guint n = r->intent->filters->len;
-		to = read_field_value(r, from, j, is_not, FALSE);
-		struct kg_filter *f = to && r->intent->filters->len == n + 1 ? r->intent->filters->pdata[n] : NULL;
-		if (f && !strcmp(f->field, "pid")) {
-			g_free(f->field);
-			f->field = g_strdup("ppid");
-			return to;
-		}
-		if (f && !strcmp(f->field, "comm")) {
-			g_free(f->field);
-			f->field = g_strdup("parent");
-			return to;
-		}
-		if (f)
-			return 0;
-		g_autofree char *parent = name_at(r, j, FALSE, &to);
-		if (!parent)
-			return 0;
-		kg_add_text_filter(r, "parent", is_not ? KG_OP_NE : KG_OP_EQ, parent, FALSE);
-		took(r, from, to);
-		return to;
-	}
-	if (is_said) {
-		g_autofree char *name = name_at(r, i, TRUE, &to);
-		if (name) {
-			kg_add_text_filter(r, "comm", is_not ? KG_OP_NE : KG_OP_EQ, name, FALSE);
-			took(r, from, to);
-			return to;
-		}
+	/* a beginning is meant as it is written, a directory ends in a slash */
+	gboolean as_written = strstr(e->phrase, "start") || strstr(e->phrase, "begin");
+	if (!(to = read_path(r, kg_skip_fillers(r, j), from, !as_written, is_not)))
 		return 0;
+	((struct kg_filter *)r->intent->filters->pdata[r->intent->filters->len - 1])->is_prefix = TRUE;
+	return to;
+}
+
+/* "non-zero exit code" */
+static guint read_nonzero(struct reading *r, guint from, guint i, gboolean is_not)
+{
+	guint j, to;
+
+	if (!kg_at(r, i, CAT_NONZERO, &j))
+		return 0;
+	g_autofree char *field = kg_field_at(r, kg_skip_fillers(r, j), &to);
+	if (!field || !kg_reading_field(r, field) || !kg_unit_is_number(kg_reading_unit(r, field)))
+		return 0;
+	kg_add_filter(r, field, is_not ? KG_OP_EQ : KG_OP_NE, 0, NULL);
+	took(r, from, to);
+	return to;
+}
+
+/* "by children of pid 300", "of processes started by cron" */
+static guint read_children(struct reading *r, const struct lead *lead)
+{
+	guint n = r->intent->filters->len, j, to;
+
+	if (!kg_at(r, lead->at, CAT_CHILDREN, &j))
+		return 0;
+	j = kg_skip_fillers(r, j);
+	if ((to = read_field_value(r, lead->from, j, lead->is_not, FALSE))) {
+		struct kg_filter *f = r->intent->filters->pdata[n];
+		const char *of_parent = !strcmp(f->field, "pid") ? "ppid" : !strcmp(f->field, "comm") ? "parent" : NULL;
+		if (!of_parent)
+			return 0;
+		g_free(f->field);
+		f->field = g_strdup(of_parent);
+		return to;
 	}
-	if ((to = read_outcome(r, i, from, is_not)) || (to = kg_read_family(r, i, from, is_not)) ||
-	    (to = read_field_value(r, from, i, is_not, is_to)) || (to = read_compare(r, NULL, is_not, from, i)) ||
-	    (to = read_between(r, NULL, from, i)) || (to = read_address(r, i, from, is_from, is_not)) ||
-	    (to = read_path(r, i, from, is_below, is_not)) || (to = read_named_value(r, i, from, is_not)))
-		return to;
-	if ((to = read_device(r, i, from, is_not)))
-		return to;
-	if (is_to)
-		return 0; /* "signals to nginx": whom it goes to is no condition on who did it */
-	if ((is_by || kg_word_is(r, from, "as")) && kg_at(r, i, CAT_ROOT, &to)) {
-		kg_add_filter(r, "uid", is_not ? KG_OP_NE : KG_OP_EQ, 0, NULL);
-		if (kg_word_is(r, to, "user") || kg_word_is(r, to, "users"))
-			to++;
-		took(r, from, to);
-		return to;
+	g_autofree char *parent = name_at(r, j, FALSE, &to);
+	if (!parent)
+		return 0;
+	kg_add_text_filter(r, "parent", lead_op(lead), parent, FALSE);
+	took(r, lead->from, to);
+	return to;
+}
+
+/* Can the process's name be a condition behind this preposition? "kills of nginx" may be those that it suffers. */
+static gboolean may_be_doer(struct reading *r, const struct lead *lead, gboolean is_possessive)
+{
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
+		gboolean is_by = is_prep(lead, "by") || is_prep(lead, "from");
+
+		if (kg_has_target(card) && !is_by && !lead->is_said && !(lead->is_not && !lead->prep)) {
+			kg_why(r, "is that the process that does it, or the one that it is done to? Say \"by ...\" for the first");
+			return FALSE;
+		}
+		if (kg_is_own_process_object(card) && is_by) {
+			kg_why(r, "who causes %s is another field: its process is the one that it happens to", card->plural);
+			return FALSE;
+		}
+		if (!strcmp(card->area, "processes") && is_prep(lead, "from")) {
+			kg_why(r, "\"from\" which of the two processes? Say \"by ...\", or \"by children of ...\"");
+			return FALSE;
+		}
 	}
-	g_autofree char *name = name_at(r, i, FALSE, &to);
-	if (!name)
+	return TRUE;
+}
+
+static guint read_root(struct reading *r, const struct lead *lead)
+{
+	guint to;
+
+	if ((!lead->prep && !lead->is_not) || is_prep(lead, "with") || !kg_at(r, lead->at, CAT_ROOT, &to))
+		return 0;
+	kg_add_filter(r, "uid", lead_op(lead), 0, NULL);
+	if (kg_word_is(r, to, "user") || kg_word_is(r, to, "users"))
+		to++;
+	took(r, lead->from, to);
+	return to;
+}
+
+/* The name of a process: "by nginx", "the nginx process", "except sshd and cron". */
+static guint read_name(struct reading *r, const struct lead *lead)
+{
+	guint to, j;
+	g_autofree char *name = name_at(r, lead->at, lead->is_said, &to);
+
+	if (!name || !may_be_doer(r, lead, kg_tok(r, to - 1)->is_possessive))
 		return 0;
 	/* "the nginx process": the noun belongs to it */
-	if (kg_at(r, to, CAT_FIELD, &j)) {
-		const struct entry *noun = kg_at(r, to, CAT_FIELD, &j);
-		if (!strcmp(noun->value, "comm") && !kg_word_is(r, to, "command"))
-			to = j;
-	}
-	kg_add_text_filter(r, "comm", is_not ? KG_OP_NE : KG_OP_EQ, name, FALSE);
-	took(r, from, to);
-	/* "except sshd and cron", "not by a, b" */
-	while (is_not && (kg_word_is(r, to, "and") || kg_word_is(r, to, "or") || kg_word_is(r, to, ","))) {
+	const struct entry *noun = kg_at(r, to, CAT_FIELD, &j);
+	if (noun && !strcmp(noun->value, "comm") && !kg_word_is(r, to, "command"))
+		to = j;
+	kg_add_text_filter(r, "comm", lead_op(lead), name, FALSE);
+	took(r, lead->from, to);
+	while (lead->is_not && (kg_word_is(r, to, "and") || kg_word_is(r, to, "or") || kg_word_is(r, to, ","))) {
 		guint next;
 		g_autofree char *more = name_at(r, to + 1, FALSE, &next);
 		if (!more)
@@ -794,6 +808,83 @@ static guint read_condition(struct reading *r, guint from)
 		to = next;
 	}
 	return to;
+}
+
+/*
+ * "to port 443", "from 10.0.0.1": which end that is depends on the event, and only its card can say so, by a name of the field that
+ * has the preposition in it ("to port", "from"). Without one, the field has to be called by its own name.
+ */
+static gboolean is_ambiguous_end(struct reading *r, const struct lead *lead)
+{
+	guint to;
+
+	if (!is_prep(lead, "to") && !is_prep(lead, "from") && !is_prep(lead, "at"))
+		return FALSE;
+	g_autofree char *field = kg_field_at(r, lead->at, &to);
+	enum kg_unit unit = field ? kg_reading_unit(r, field) : KG_UNIT_NONE;
+	/* "from local port 22" says which */
+	return to == lead->at + 1 && (unit == KG_UNIT_PORT || unit == KG_UNIT_IP);
+}
+
+/* "to 10.1.2.3" */
+static guint read_address(struct reading *r, const struct lead *lead)
+{
+	unsigned char address[16];
+	const struct token *t = kg_tok(r, lead->at);
+	const char *field = lead->prep ? end_field(r, lead->prep, KG_UNIT_IP) : NULL;
+	guint to;
+
+	if (!t || t->is_mark)
+		return 0;
+	g_autofree char *word = raw_word(r, lead->at, &to);
+	if (inet_pton(AF_INET, word, address) != 1 && inet_pton(AF_INET6, word, address) != 1)
+		return 0;
+	if (!field) {
+		kg_why(r, "which end is %s? Say \"remote address\" or \"local address\"", word);
+		return 0;
+	}
+	kg_add_text_filter(r, field, lead_op(lead), word, FALSE);
+	took(r, lead->from, to);
+	return to;
+}
+
+static guint read_condition(struct reading *r, guint from)
+{
+	guint to, j;
+
+	/* without anything in front, or with a preposition that belongs to a field's name ("to cpu 0") */
+	if ((!kg_at(r, from, CAT_PREP, &j) && (to = read_outcome(r, from, from, FALSE))) || (to = read_or_more(r, from, from)) ||
+	    (to = read_field_value(r, from, from, FALSE, from > 0 && is_towards(r, from - 1))) || (to = read_nonzero(r, from, from, FALSE)) ||
+	    (to = read_below(r, from)))
+		return to;
+
+	struct lead lead = read_lead(r, from);
+	if (lead.at >= r->tokens->len)
+		return 0;
+	if (lead.is_said)
+		return read_name(r, &lead);
+	if ((to = read_children(r, &lead)) || (to = read_nonzero(r, from, lead.at, lead.is_not)))
+		return to;
+	if ((to = read_outcome(r, lead.at, from, lead.is_not))) {
+		/* "failing with anything but EINTR": it failed all the same */
+		if (lead.is_failing && lead.is_not)
+			kg_add_filter(r, "error", KG_OP_NE, 0, NULL);
+		return to;
+	}
+	if (is_ambiguous_end(r, &lead)) {
+		kg_why(r, "which end is meant? Say \"remote port\", \"local address\" or the like");
+		return 0;
+	}
+	if ((to = kg_read_family(r, lead.at, from, lead.is_not)) || (to = read_field_value(r, from, lead.at, lead.is_not, is_prep(&lead, "to"))) ||
+	    (to = read_compare(r, NULL, lead.is_not, from, lead.at)) || (to = read_between(r, NULL, from, lead.at)) || (to = read_address(r, &lead)) ||
+	    (to = read_path(r, lead.at, from, is_prep(&lead, "in") || is_prep(&lead, "from"), lead.is_not)) ||
+	    (to = read_named_value(r, lead.at, from, lead.is_not)) || (to = read_device(r, lead.at, from, lead.is_not)))
+		return to;
+	if (is_prep(&lead, "to"))
+		return 0; /* "signals to nginx": whom it goes to is no condition on who did it */
+	if ((to = read_root(r, &lead)))
+		return to;
+	return read_name(r, &lead);
 }
 
 guint kg_read_filter(struct reading *r, guint from)

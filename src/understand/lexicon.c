@@ -72,6 +72,7 @@ static const char *const category_names[CATEGORIES] = {
 	[CAT_HOW_TO] = "how-to",
 	[CAT_NONZERO] = "nonzero",
 	[CAT_CHILDREN] = "children",
+	[CAT_LASTS] = "lasts",
 	[CAT_EVENT] = "(event)",
 	[CAT_EVENT_DONE] = "(event that succeeded)",
 	[CAT_CARD_FIELD] = "(field)",
@@ -279,6 +280,12 @@ static gboolean asks(const char *phrase)
 	return strstr(phrase, " by ") || strstr(phrase, " per ");
 }
 
+/* A field that a card calls "to" or "from" is the end that the preposition means; the word alone names nothing. */
+static gboolean is_preposition(const char *phrase)
+{
+	return !strcmp(phrase, "to") || !strcmp(phrase, "from") || !strcmp(phrase, "at");
+}
+
 static void add_card(struct kg_lexicon *lex, const struct kg_card *card)
 {
 	struct entry *e;
@@ -294,7 +301,7 @@ static void add_card(struct kg_lexicon *lex, const struct kg_card *card)
 		const struct kg_card_field *f = card->fields->pdata[i];
 
 		for (guint k = 0; k < f->says->len; k++)
-			if (!asks(f->says->pdata[k]) && (e = add(lex, CAT_CARD_FIELD, f->says->pdata[k]))) {
+			if (!asks(f->says->pdata[k]) && !is_preposition(f->says->pdata[k]) && (e = add(lex, CAT_CARD_FIELD, f->says->pdata[k]))) {
 				e->card = card;
 				e->value = g_strdup(f->name);
 			}

@@ -113,6 +113,19 @@ gboolean kg_reading_has_field(const struct reading *r, const char *field)
 	return TRUE;
 }
 
+const char *kg_size_field(const struct reading *r)
+{
+	for (guint k = 0; k < r->mentions->len; k++) {
+		const struct kg_card *card = mention_at(r, k)->card;
+		for (guint f = 0; f < card->fields->len; f++) {
+			const struct kg_card_field *field = card->fields->pdata[f];
+			if (field->is_measure && field->unit == KG_UNIT_BYTES)
+				return field->name;
+		}
+	}
+	return NULL;
+}
+
 /* Does the phrase match at token i, word by word? For cards that are made for this sentence and are in no lexicon. */
 static guint phrase_at(struct reading *r, const char *phrase, guint i)
 {

@@ -77,12 +77,6 @@ static const char *loose_words(const struct reading *r, const struct loose *l)
 	return a ? a->text : "";
 }
 
-static void add_name(GPtrArray *list, const char *name)
-{
-	if (!kg_list_has(list, name))
-		g_ptr_array_add(list, g_strdup(name));
-}
-
 static gboolean says_amount(const char *word)
 {
 	static const char *const words[] = {"byte", "bytes", "data", "size", "sizes", "volume", "amount", "throughput", "sectors", "blocks"};
@@ -177,15 +171,24 @@ static gboolean settle_value(struct reading *r)
 	if (in->value)
 		return TRUE;
 	if (in->measure == KG_MEASURE_SUM) {
+		if (r->mentions->len > 1) {
+			kg_why(r, "several events are shown side by side; they can't be added up");
+			return FALSE;
+		}
 		in->measure = KG_MEASURE_COUNT; /* "total reads", "how much ..." */
 		return TRUE;
 	}
 	gboolean spans = has_duration(card_at(r, 0));
+	if (spans && in->display) { /* "in ms" */
+		in->value = g_strdup(KG_DURATION);
+		return TRUE;
+	}
 	if (field && !spans) {
 		in->value = g_strdup(field);
 		return TRUE;
 	}
-	if (!field && spans && r->mentions->len == 1) {
+	gboolean is_spread = in->measure == KG_MEASURE_HIST || in->measure == KG_MEASURE_LHIST || in->measure == KG_MEASURE_STATS;
+	if (!field && spans && r->mentions->len == 1 && is_spread) {
 		in->value = g_strdup(KG_DURATION);
 		return TRUE;
 	}
@@ -249,9 +252,11 @@ static gboolean settle_measure(struct reading *r)
 		in->measure = KG_MEASURE_PRINT;
 	else if (in->value && !strcmp(in->value, KG_DURATION))
 		in->measure = r->is_show_said || r->wants_each ? KG_MEASURE_PRINT : in->top || r->is_which || r->is_time_said ? KG_MEASURE_SUM : KG_MEASURE_HIST;
-	else if (in->value)
-		in->measure = KG_MEASURE_SUM;
-	else if (in->is_rate)
+	else if (in->value) {
+		enum kg_unit unit = kg_reading_unit(r, in->value);
+		gboolean is_time = unit == KG_UNIT_NS || unit == KG_UNIT_US || unit == KG_UNIT_MS;
+		in->measure = r->is_show_said || r->wants_each ? KG_MEASURE_PRINT : is_time && !in->top && !r->is_which ? KG_MEASURE_HIST : KG_MEASURE_SUM;
+	} else if (in->is_rate)
 		in->measure = KG_MEASURE_COUNT;
 	else if (r->is_print_said && (r->is_print_strong || r->is_show_said || r->wants_each) && (!r->is_which || (r->is_who && r->is_print_strong)) && !in->top)
 		in->measure = KG_MEASURE_PRINT;
@@ -313,14 +318,16 @@ static gboolean settle_loose(struct reading *r)
 		/* "how long do threads wait for a CPU": whoever it is that does it */
 		if (is_subject(r, l) && in->value && !strcmp(in->value, KG_DURATION) && in->measure != KG_MEASURE_PRINT)
 			continue;
-		if (l->is_weak && unit != KG_UNIT_STACK && (in->measure != KG_MEASURE_PRINT || r->is_show_said))
+		/* what a name holds is shown anyway, but an amount that is asked for is */
+		gboolean is_asked = in->measure == KG_MEASURE_PRINT && r->is_show_said && says_amount(loose_words(r, l));
+		if (l->is_weak && unit != KG_UNIT_STACK && !is_asked)
 			continue;
 		if (in->measure == KG_MEASURE_PRINT) {
-			add_name(in->show, l->field);
+			kg_add_name(in->show, l->field);
 		} else if ((in->measure == KG_MEASURE_COUNT && (unit == KG_UNIT_STACK || (!in->by->len && in->top))) ||
 			   (r->is_ranked && !in->by->len && !is_amount(r, l->field)) ||
 			   (r->has_colon && !n_by && in->measure == KG_MEASURE_COUNT && !(kg_reading_field(r, l->field) && kg_reading_field(r, l->field)->is_measure))) {
-			add_name(in->by, l->field);
+			kg_add_name(in->by, l->field);
 		} else {
 			for (guint i = l->from; i < l->to; i++)
 				r->used[i] = FALSE;
@@ -344,11 +351,11 @@ static gboolean settle_lists(struct reading *r)
 		in->measure = KG_MEASURE_COUNT;
 	if (in->measure == KG_MEASURE_PRINT) {
 		if (in->value) {
-			add_name(in->show, in->value);
+			kg_add_name(in->show, in->value);
 			g_clear_pointer(&in->value, g_free);
 		}
 		for (guint k = 0; k < in->by->len; k++)
-			add_name(in->show, in->by->pdata[k]);
+			kg_add_name(in->show, in->by->pdata[k]);
 		g_ptr_array_set_size(in->by, 0);
 		if (in->top || in->every_ns) {
 			kg_why(r, in->top ? "single events can't be ranked: only counts, sums and the like can" : "single events are shown as they happen, not at an interval");
@@ -368,7 +375,7 @@ static gboolean settle_lists(struct reading *r)
 			}
 		}
 		if (!in->value || strcmp(in->value, in->show->pdata[k]))
-			add_name(in->by, in->show->pdata[k]);
+			kg_add_name(in->by, in->show->pdata[k]);
 	}
 	g_ptr_array_set_size(in->show, 0);
 	return TRUE;
@@ -442,6 +449,7 @@ static gboolean check_filters(struct reading *r)
 		return FALSE;
 	}
 	const struct kg_card_field *value = in->value ? kg_reading_field(r, in->value) : NULL;
+	failed = failed || kg_list_has(in->by, "error");
 	if (failed && value && value->unit == KG_UNIT_BYTES && value->is_measure && has_ok(card_at(r, 0))) {
 		kg_why(r, "%s that failed have no %s", card_at(r, 0)->plural, in->value);
 		return FALSE;
@@ -485,6 +493,14 @@ static gboolean check_measure(struct reading *r)
 		kg_why(r, "a unit of time is asked for, but nothing that is a time");
 		return FALSE;
 	}
+	if (in->top && !in->by->len && (in->measure == KG_MEASURE_MAX || in->measure == KG_MEASURE_MIN)) {
+		kg_why(r, "single events can't be ranked: say by what the extremes are grouped, \"by process\"");
+		return FALSE;
+	}
+	if (in->for_ns && in->every_ns > in->for_ns) {
+		kg_why(r, "the interval is longer than the whole run");
+		return FALSE;
+	}
 	if (in->top && !in->by->len) {
 		const char *own = NULL;
 		/* "top 10 files opened": the event's name says of what; "top 10 by bytes": of processes */
@@ -497,7 +513,7 @@ static gboolean check_measure(struct reading *r)
 			kg_why(r, "top %u of what? Say \"by ...\"", in->top);
 			return FALSE;
 		}
-		add_name(in->by, own ? own : "comm");
+		kg_add_name(in->by, own ? own : "comm");
 		if (!check_field(r, "comm"))
 			return FALSE;
 	}
@@ -528,7 +544,7 @@ gboolean kg_settle(struct reading *r)
 	if (!who_is_known(r))
 		return FALSE;
 	if (r->is_who && !in->by->len && !has_stack(r))
-		add_name(in->by, "comm");
+		kg_add_name(in->by, "comm");
 	if (!settle_measure(r) || !settle_loose(r) || !settle_lists(r) || !check_measure(r) || !check_filters(r))
 		return FALSE;
 	for (guint k = 0; k < in->by->len; k++)

@@ -61,7 +61,8 @@ static guint read_every(struct reading *r, guint i, guint j)
 		return set_every(r, i, to, ns);
 	}
 	if ((unit = kg_at(r, j, CAT_TIME, &to)) && strlen(unit->phrase) > 2) {
-		if (kg_word_is(r, to, "or") && kg_word_is(r, to + 1, "so"))
+		/* "every second read": each, or every other one? */
+		if (kg_event_follows(r, to))
 			return 0;
 		return set_every(r, i, to, g_ascii_strtoll(unit->value, NULL, 10));
 	}

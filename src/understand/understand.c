@@ -214,7 +214,11 @@ static gboolean counts_twice(const struct reading *r)
 /* Between two events of one request stand only words that join them. */
 static gboolean are_joined(struct reading *r)
 {
-	guint last = 0;
+	guint last = 0, unused;
+	gboolean compares = FALSE; /* "compare reads with writes" */
+
+	for (guint i = 0; i < r->tokens->len; i++)
+		compares = compares || kg_at(r, i, CAT_COMPARE, &unused);
 
 	for (guint k = 0; k < r->mentions->len; k++) {
 		const struct mention *m = &g_array_index(r->mentions, struct mention, k);
@@ -222,10 +226,10 @@ static gboolean are_joined(struct reading *r)
 
 		for (guint i = last; last && !is_joined && i < m->from;) {
 			guint to = 0;
-			gboolean ok = !kg_tok(r, i)->is_sentence_end && (kg_at(r, i, CAT_AND, &to) || kg_at(r, i, CAT_OR, &to) || kg_at(r, i, CAT_VERSUS, &to));
+			gboolean ok = !kg_tok(r, i)->is_sentence_end && (kg_at(r, i, CAT_AND, &to) || kg_at(r, i, CAT_OR, &to) || (kg_at(r, i, CAT_VERSUS, &to) && (!kg_word_is(r, i, "with") || compares)));
 
 			has_and = has_and || ok;
-			ok = ok || kg_at(r, i, CAT_NOUN, &to) || kg_at(r, i, CAT_FILLER, &to) || kg_at(r, i, CAT_FAILED, &to) || kg_at(r, i, CAT_MEASURE, &to);
+			ok = ok || kg_at(r, i, CAT_NOUN, &to) || kg_at(r, i, CAT_FILLER, &to) || kg_at(r, i, CAT_MEASURE, &to);
 			if (!ok) {
 				kg_why(r, "two events are named: %s and %s", g_array_index(r->mentions, struct mention, k - 1).card->plural, m->card->plural);
 				return FALSE;
@@ -365,9 +369,29 @@ static gint by_place(gconstpointer a, gconstpointer b)
 	return (gint)((const struct mention *)a)->from - (gint)((const struct mention *)b)->from;
 }
 
+/* "how many files are open": a state; "are opened" is what happens. */
+static const char *open_state(struct search *s)
+{
+	static const char *const be[] = {"are", "is", "were", "was", "be", NULL};
+
+	for (guint i = 1; i < s->tokens->len; i++) {
+		const struct token *t = s->tokens->pdata[i], *before = s->tokens->pdata[i - 1];
+		if (!s->skip[i] && !strcmp(t->text, "open") && g_strv_contains(be, before->text))
+			return before->text;
+	}
+	return NULL;
+}
+
 /* "which files does it have open": what is so now, or was; a trace shows what happens from now on. */
 static gboolean asks_for_state(struct search *s)
 {
+	const char *be = open_state(s);
+
+	if (be) {
+		g_ptr_array_set_size(s->why, 0);
+		g_ptr_array_add(s->why, g_strdup_printf("\"%s open\" asks for what is so; a trace shows what happens from now on", be));
+		return TRUE;
+	}
 	for (guint i = 0; i < s->tokens->len; i++) {
 		g_autoptr(GArray) lens = g_array_new(FALSE, FALSE, sizeof(guint));
 

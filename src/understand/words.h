@@ -29,7 +29,7 @@ enum category {
 	CAT_DURATION, CAT_SLOW, CAT_FAILED, CAT_SUCCEEDED, CAT_ERRNO, CAT_FAMILY, CAT_HOSTORDER, CAT_TIME, CAT_SIZE, CAT_NUMBER,
 	CAT_HALFSECOND, CAT_BUCKETS, CAT_FROM_TO, CAT_RANGE_TO, CAT_AND, CAT_FIELD, CAT_ROOT, CAT_ACT, CAT_NOUN, CAT_OR, CAT_COMPARE,
 	CAT_VERSUS, CAT_STATE, CAT_STORY, CAT_REFERENCE, CAT_ATTEMPT, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_AND_MORE, CAT_AND_LESS, CAT_CLAUSE,
-	CAT_TAKING, CAT_LEFT_OUT, CAT_HOW_TO, CAT_NONZERO, CAT_CHILDREN,
+	CAT_TAKING, CAT_LEFT_OUT, CAT_HOW_TO, CAT_NONZERO, CAT_CHILDREN, CAT_LASTS,
 	CAT_EVENT,     /* names an event: card */
 	CAT_EVENT_DONE,/* names only those that succeeded: card */
 	CAT_CARD_FIELD,/* names a field of a card: card, value is the field's name */
@@ -136,6 +136,41 @@ guint kg_read_filter(struct reading *r, guint i);
 guint kg_read_field_compare(struct reading *r, const char *field, guint i);
 guint kg_read_family(struct reading *r, guint i, guint from, gboolean is_not);
 guint kg_read_time(struct reading *r, guint i);
+/* event.c: the mention that begins at token i; the card of it; whether one follows behind words that do not matter. */
+gboolean kg_mention_at(const struct reading *r, guint i, guint *ret_to);
+const struct kg_card *kg_mention_card(const struct reading *r, guint i);
+gboolean kg_event_follows(struct reading *r, guint i);
+/* Is the event that is named at i named in front of it, or behind it, too? */
+gboolean kg_is_told_before(const struct reading *r, guint i);
+gboolean kg_is_told_behind(const struct reading *r, guint i);
+
+/* Has the event somebody that it is done to, whose name is another field's ("kills of nginx")? */
+gboolean kg_has_target(const struct kg_card *card);
+/* Is the card's own process the one that it happens to, and who does it another field ("wakeups by nginx")? */
+gboolean kg_is_own_process_object(const struct kg_card *card);
+
+/* list.c: fields, one after the other. [part] is "by" or "show"; returns the token behind the last one, or 0. */
+void kg_add_name(GPtrArray *list, const char *name);
+gboolean kg_is_measured(const struct reading *r, const char *field); /* a size or the like that is added up, not a key */
+guint kg_shared_head(struct reading *r, guint i, char **ret_a, char **ret_b);
+guint kg_fields_at(struct reading *r, guint i, gboolean is_show, GPtrArray *list);
+guint kg_list_goes_on(struct reading *r, guint i);
+guint kg_read_list(struct reading *r, guint from, guint i, const char *part, GPtrArray *into);
+guint kg_read_with(struct reading *r, guint i, guint to);
+
+/* key.c and measure.c: [i, to) is the phrase that made them be tried. */
+guint kg_read_by(struct reading *r, const struct entry *by, guint i, guint to);
+guint kg_read_per(struct reading *r, guint i, guint to);
+guint kg_read_which(struct reading *r, guint i, guint to);
+guint kg_read_who(struct reading *r, guint i, guint to);
+guint kg_read_top(struct reading *r, guint i, guint to);
+guint kg_read_ranked(struct reading *r, guint i);
+guint kg_read_each(struct reading *r, const struct entry *e, guint i, guint to);
+guint kg_read_buckets(struct reading *r, guint i, guint to);
+guint kg_read_range(struct reading *r, guint i, guint to);
+guint kg_read_measure(struct reading *r, const struct entry *e, guint i, guint to);
+guint kg_read_duration(struct reading *r, guint i, guint to);
+
 /* Decide what is measured and which roles the loose fields have; FALSE: it does not come together (r->why says why). */
 gboolean kg_settle(struct reading *r);
 
@@ -153,6 +188,7 @@ char *kg_field_at(struct reading *r, guint i, guint *ret_to);
 enum kg_unit kg_reading_unit(const struct reading *r, const char *field);
 gboolean kg_reading_has_field(const struct reading *r, const char *field);
 const struct kg_card_field *kg_reading_field(const struct reading *r, const char *field);
+const char *kg_size_field(const struct reading *r); /* the events' amount in bytes, or NULL */
 gboolean kg_number_at(struct reading *r, guint i, guint *ret_to, double *ret, const char **ret_unit);
 gboolean kg_time_at(struct reading *r, guint i, guint *ret_to, gint64 *ret_ns);
 gboolean kg_size_at(struct reading *r, guint i, guint *ret_to, gint64 *ret_bytes);
