@@ -185,14 +185,13 @@ static gboolean quantity_for(struct reading *r, const char *field, guint i, gint
 		*ret_to = to;
 		return TRUE;
 	}
-	if (!kg_number_at(r, i, &to, &number, &said) || *said || number != (double)(gint64)number)
+	if (!kg_number_at(r, i, &to, &number, &said) || *said || !kg_whole(number, ret))
 		return FALSE;
 	if (kg_word_is(r, i, "a") || kg_word_is(r, i, "an"))
 		return FALSE;
 	/* "more than 5 files": a number of something else */
 	if (unit == KG_UNIT_NS || unit == KG_UNIT_US || unit == KG_UNIT_MS || kg_unit_is_text(unit) || unit == KG_UNIT_STACK || unit == KG_UNIT_IP)
 		return FALSE;
-	*ret = (gint64)number;
 	*ret_to = to;
 	return TRUE;
 }
@@ -255,8 +254,8 @@ static guint read_value(struct reading *r, const char *field, enum kg_op op, gui
 		double d;
 		const char *u;
 		/* "process 1234" is a process id */
-		if (!strcmp(field, "comm") && kg_number_at(r, i, &to, &d, &u) && t->is_number && !*u && !kg_at(r, to, CAT_TIME, &to)) {
-			kg_add_filter(r, "pid", op, (gint64)d, NULL);
+		if (!strcmp(field, "comm") && kg_number_at(r, i, &to, &d, &u) && t->is_number && !*u && kg_whole(d, &number) && !kg_at(r, to, CAT_TIME, &to)) {
+			kg_add_filter(r, "pid", op, number, NULL);
 			return i + 1;
 		}
 		g_autofree char *name = name_at(r, i, TRUE, &to);
@@ -314,7 +313,7 @@ static guint read_compare(struct reading *r, const char *field, gboolean is_not,
 	if (kg_time_at(r, j, &to, &q) && g_strcmp0(is_about, "size")) {
 		kg_add_filter(r, KG_DURATION, op, q, NULL);
 	} else if (g_strcmp0(is_about, "time") && (kg_size_at(r, j, &to, &q) || (is_about && kg_tok(r, j) && kg_tok(r, j)->is_number &&
-		   !*kg_tok(r, j)->unit && ((to = j + 1), (q = (gint64)kg_tok(r, j)->number), !kg_at(r, to, CAT_TIME, &unused))))) {
+		   !*kg_tok(r, j)->unit && kg_whole(kg_tok(r, j)->number, &q) && !kg_at(r, (to = j + 1), CAT_TIME, &unused)))) {
 		const char *size = kg_size_field(r);
 		if (!size)
 			return 0;
@@ -323,13 +322,13 @@ static guint read_compare(struct reading *r, const char *field, gboolean is_not,
 		/* "with at least 64 events": a number of one of the event's own amounts */
 		double number;
 		const char *unit;
-		if (is_about || !kg_number_at(r, j, &to, &number, &unit) || *unit || number != (double)(gint64)number || kg_word_is(r, j, "a"))
+		if (is_about || !kg_number_at(r, j, &to, &number, &unit) || *unit || !kg_whole(number, &q) || kg_word_is(r, j, "a"))
 			return 0;
 		g_autofree char *counted = kg_field_at(r, to, &end);
 		const struct kg_card_field *f = counted ? kg_reading_field(r, counted) : NULL;
 		if (!f || (f->unit != KG_UNIT_NONE && f->unit != KG_UNIT_PAGES && f->unit != KG_UNIT_SECTORS))
 			return 0;
-		kg_add_filter(r, counted, op, (gint64)number, NULL);
+		kg_add_filter(r, counted, op, q, NULL);
 		to = end;
 	}
 	took(r, from, to);
@@ -371,8 +370,7 @@ static gboolean shared_unit(struct reading *r, guint i, guint *ret_mid, gint64 *
 	if (!*ret_is_time && !kg_size_at(r, and_at + 1, &end, &top))
 		return FALSE;
 	*ret_mid = and_at;
-	*ret_low = (gint64)(low * (double)top / high);
-	return TRUE;
+	return kg_share_unit(low, high, top, ret_low);
 }
 
 /* "between 4 KiB and 64 KiB" */

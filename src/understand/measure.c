@@ -52,9 +52,8 @@ guint kg_read_buckets(struct reading *r, guint i, guint to)
 	const char *unit;
 
 	if (!kg_time_at(r, to, &end, &step) && !kg_size_at(r, to, &end, &step)) {
-		if (!kg_number_at(r, to, &end, &d, &unit) || *unit || d < 1)
+		if (!kg_number_at(r, to, &end, &d, &unit) || *unit || d < 1 || !kg_whole(d, &step))
 			return 0;
-		step = (gint64)d;
 	}
 	if (r->intent->lhist_step)
 		return 0;
@@ -83,15 +82,12 @@ guint kg_read_range(struct reading *r, guint i, guint to)
 	if (!kg_at(r, mid, CAT_RANGE_TO, &next))
 		return 0;
 	if (!kg_time_at(r, next, &end, &top) && !kg_size_at(r, next, &end, &top)) {
-		if (!kg_number_at(r, next, &end, &high, &unit) || *unit)
+		if (!kg_number_at(r, next, &end, &high, &unit) || *unit || !kg_whole(high, &top) || (!low_q && !kg_whole(low, &low_q)))
 			return 0;
-		top = (gint64)high;
-		if (!low_q)
-			low_q = (gint64)low;
 	} else if (!low_q && low > 0) {
 		double number;
-		kg_number_at(r, next, &mid, &number, &unit);
-		low_q = number > 0 ? (gint64)(low * (double)top / number) : 0;
+		if (!kg_number_at(r, next, &mid, &number, &unit) || !kg_share_unit(low, number, top, &low_q))
+			return 0;
 	}
 	if (top <= low_q || low_q < 0)
 		return 0;

@@ -258,6 +258,35 @@ gboolean kg_number_at(struct reading *r, guint i, guint *ret_to, double *ret, co
 	return TRUE;
 }
 
+gboolean kg_whole(double number, gint64 *ret)
+{
+	if (number < -9e18 || number > 9e18 || number != (double)(gint64)number)
+		return FALSE;
+	*ret = (gint64)number;
+	return TRUE;
+}
+
+/*
+ * In whole units: FALSE when that would say something else. "2.5 bytes" is none; "0.1 MiB" is, but for a part of a byte.
+ */
+static gboolean nearly_whole(double number, gint64 *ret)
+{
+	if (number < 0 || number > 9e18)
+		return FALSE;
+	gint64 n = (gint64)(number + 0.5);
+	double off = number - (double)n;
+
+	if ((off < 0 ? -off : off) * 1000 > number)
+		return FALSE;
+	*ret = n;
+	return TRUE;
+}
+
+gboolean kg_share_unit(double low, double high, gint64 top, gint64 *ret_low)
+{
+	return high > 0 && nearly_whole(low * (double)top / high, ret_low);
+}
+
 /* The factor of a unit's name of category [cat], or 0. */
 static gint64 factor_of(struct reading *r, const char *unit, enum category cat)
 {
@@ -288,9 +317,8 @@ static gboolean quantity_at(struct reading *r, guint i, enum category cat, guint
 			to = unit_to;
 		}
 	}
-	if (!factor || number * (double)factor > 9e18)
+	if (!factor || !(factor == 1 ? kg_whole(number, ret) : nearly_whole(number * (double)factor, ret)))
 		return FALSE;
-	*ret = (gint64)(number * (double)factor + 0.5);
 	*ret_to = to;
 	return TRUE;
 }

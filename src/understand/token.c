@@ -30,6 +30,9 @@ static struct token *token_new(GPtrArray *tokens, const char *text, guint from, 
 	return t;
 }
 
+/* 2^53: below it a double holds every whole number; what is larger would be answered for its neighbour. */
+#define MAX_EXACT 9007199254740992.0
+
 /* "10ms", "1,000", "4k", "1.5s", "443": number and unit. */
 static gboolean number_of(const char *s, double *ret, char **ret_unit)
 {
@@ -48,8 +51,12 @@ static gboolean number_of(const char *s, double *ret, char **ret_unit)
 		ok = g_unichar_isalpha(g_utf8_get_char(q));
 	if (ok && g_utf8_strlen(p, -1) > 12)
 		ok = FALSE;
+	double value = g_ascii_strtod(digits->str, NULL);
+
+	if (value >= MAX_EXACT)
+		ok = FALSE;
 	if (ok) {
-		*ret = g_ascii_strtod(digits->str, NULL);
+		*ret = value;
 		*ret_unit = g_strdup(p);
 	}
 	g_string_free(digits, TRUE);

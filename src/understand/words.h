@@ -190,6 +190,9 @@ gboolean kg_reading_has_field(const struct reading *r, const char *field);
 const struct kg_card_field *kg_reading_field(const struct reading *r, const char *field);
 const char *kg_size_field(const struct reading *r); /* the events' amount in bytes, or NULL */
 gboolean kg_number_at(struct reading *r, guint i, guint *ret_to, double *ret, const char **ret_unit);
+gboolean kg_whole(double number, gint64 *ret); /* FALSE for 1.5, and for what does not fit */
+/* "between 2 and 8 ms": low in the units of top, which is high with its unit; FALSE when it isn't whole. */
+gboolean kg_share_unit(double low, double high, gint64 top, gint64 *ret_low);
 gboolean kg_time_at(struct reading *r, guint i, guint *ret_to, gint64 *ret_ns);
 gboolean kg_size_at(struct reading *r, guint i, guint *ret_to, gint64 *ret_bytes);
 void kg_add_filter(struct reading *r, const char *field, enum kg_op op, gint64 number, const char *said);
