@@ -88,7 +88,7 @@ static int not_found(struct kg_profile *p, enum kg_probe_kind kind, const char *
 static const struct kg_line *line_in(const struct kg_index *ix, const char *name, const char *module)
 {
 	gsize len = strlen(name);
-	const struct kg_line *l = kg_index_find(ix, name, len), *end = ix->lines + ix->n;
+	const struct kg_line *l = kg_index_find(ix, name, len), *end = l ? ix->lines + ix->n : NULL;
 
 	for (; l && l < end && l->len == len && !memcmp(kg_index_name(ix, l), name, len); l++) {
 		g_autofree char *m = kg_index_module(ix, l);
