@@ -340,6 +340,7 @@ int kg_lexicon_open(const char *const *dirs, const struct kg_cards *cards, struc
 	lex->not_typos = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	lex->programs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	lex->stemmed = g_hash_table_new(g_str_hash, g_str_equal);
+	lex->phrases = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
 	lex->stemmer = sb_stemmer_new("english", "UTF_8");
 	for (guint f = 0; f < G_N_ELEMENTS(files) && r == 0; f++)
 		for (guint d = 0; dirs[d] && r == 0; d++)
@@ -368,11 +369,24 @@ struct kg_lexicon *kg_lexicon_free(struct kg_lexicon *lex)
 	g_hash_table_unref(lex->not_typos);
 	g_hash_table_unref(lex->programs);
 	g_hash_table_unref(lex->stemmed);
+	g_hash_table_unref(lex->phrases);
 	g_string_chunk_free(lex->texts);
 	if (lex->stemmer)
 		sb_stemmer_delete(lex->stemmer);
 	g_free(lex);
 	return NULL;
+}
+
+const GPtrArray *kg_lexicon_phrase(struct kg_lexicon *lex, const char *phrase)
+{
+	GPtrArray *tokens = g_hash_table_lookup(lex->phrases, phrase);
+
+	if (!tokens) {
+		tokens = kg_tokens(phrase);
+		kg_tokens_stem(lex, tokens);
+		g_hash_table_insert(lex->phrases, (gpointer)phrase, tokens);
+	}
+	return tokens;
 }
 
 static gboolean word_matches(const char *word, const struct token *t)

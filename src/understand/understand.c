@@ -614,10 +614,9 @@ static double nearness(struct search *s, const struct kg_card *card, GHashTable 
 	double best = 0;
 
 	for (guint k = 0; k < card->says->len; k++) {
-		g_autoptr(GPtrArray) words = kg_tokens(card->says->pdata[k]);
+		const GPtrArray *words = kg_lexicon_phrase(s->lex, card->says->pdata[k]);
 		double hits = 0, all = 0;
 
-		kg_tokens_stem(s->lex, words);
 		for (guint w = 0; w < words->len; w++) {
 			const struct token *a = words->pdata[w];
 			double weight = 1.0 / (1 + GPOINTER_TO_UINT(g_hash_table_lookup(in_cards, a->stem)));
@@ -639,23 +638,22 @@ static double nearness(struct search *s, const struct kg_card *card, GHashTable 
 /* In how many cards' names does each word stand? */
 static GHashTable *count_words(struct search *s)
 {
-	GHashTable *counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GHashTable *counts = g_hash_table_new(g_str_hash, g_str_equal); /* the keys are the lexicon's */
 
 	for (guint c = 0; c < kg_cards_n(s->lex->cards); c++) {
 		const struct kg_card *card = kg_cards_at(s->lex->cards, c);
-		g_autoptr(GHashTable) here = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		g_autoptr(GHashTable) here = g_hash_table_new(g_str_hash, g_str_equal);
 		GHashTableIter iter;
 		void *stem;
 
 		for (guint k = 0; k < card->says->len; k++) {
-			g_autoptr(GPtrArray) words = kg_tokens(card->says->pdata[k]);
-			kg_tokens_stem(s->lex, words);
+			const GPtrArray *words = kg_lexicon_phrase(s->lex, card->says->pdata[k]);
 			for (guint w = 0; w < words->len; w++)
-				g_hash_table_add(here, g_strdup(((struct token *)words->pdata[w])->stem));
+				g_hash_table_add(here, ((struct token *)words->pdata[w])->stem);
 		}
 		g_hash_table_iter_init(&iter, here);
 		while (g_hash_table_iter_next(&iter, &stem, NULL))
-			g_hash_table_insert(counts, g_strdup(stem), GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(counts, stem)) + 1));
+			g_hash_table_insert(counts, stem, GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(counts, stem)) + 1));
 	}
 	return counts;
 }

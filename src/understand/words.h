@@ -59,6 +59,7 @@ struct kg_lexicon {
 	GHashTable *not_typos;     /* English words that are one letter away from a known one */
 	GHashTable *programs;      /* names of well-known programs */
 	GHashTable *stemmed;       /* word -> stem: every word is stemmed once */
+	GHashTable *phrases;       /* a card's phrase -> its tokens with stems: each is cut once, when first asked for */
 	GStringChunk *texts;       /* the strings of words, stems and phrases */
 	void *stemmer;
 };
@@ -69,6 +70,8 @@ guint kg_entry_match(const struct entry *entry, const GPtrArray *tokens, guint i
 /* All phrases that match at i, longest first. Owned array of borrowed entries; ret_len gets the lengths. */
 GPtrArray *kg_lexicon_at(struct kg_lexicon *lex, const GPtrArray *tokens, guint i, GArray *ret_len);
 void kg_tokens_stem(struct kg_lexicon *lex, GPtrArray *tokens);
+/* The tokens of a phrase with their stems; the lexicon's, kept as long as it. The phrase has to live as long. */
+const GPtrArray *kg_lexicon_phrase(struct kg_lexicon *lex, const char *phrase);
 /* Is this word known in any phrase? */
 gboolean kg_lexicon_knows(struct kg_lexicon *lex, const struct token *token);
 /* The one known word that [word] is a typo of, or NULL. */
