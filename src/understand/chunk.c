@@ -19,8 +19,12 @@ static guint read_link(struct reading *r, guint i, guint to)
 		j = end;
 	}
 	g_autofree char *field = kg_field_at(r, j, &end);
+	/* "from port 80": which end? See is_ambiguous_end() */
+	enum kg_unit unit = field ? kg_reading_unit(r, field) : KG_UNIT_NONE;
+	if ((unit == KG_UNIT_PORT || unit == KG_UNIT_IP) && end == j + 1 && (kg_word_is(r, i, "from") || kg_word_is(r, i, "to") || kg_word_is(r, i, "at")))
+		return 0;
 	is_field = field && !kg_word_is(r, i, "by") && (kg_reading_field(r, field) || kg_word_is(r, i, "of"));
-	if (!kg_event_follows(r, j) && !is_field && !kg_at(r, j, CAT_DURATION, &end) && !kg_at(r, j, CAT_MEASURE, &end) && !kg_at(r, j, CAT_HOSTORDER, &end) &&
+	if (!kg_event_follows(r, j) && !is_field && (kg_word_is(r, i, "by") || !kg_at(r, j, CAT_DURATION, &end)) && !kg_at(r, j, CAT_MEASURE, &end) && !kg_at(r, j, CAT_HOSTORDER, &end) &&
 	    !(kg_at(r, j, CAT_NOUN, &end) && kg_event_follows(r, end)) && !kg_at(r, j, CAT_RATE, &end) && !kg_at(r, j, CAT_BUCKETS, &end))
 		return 0;
 	kg_take(r, i, to, NULL, NULL);

@@ -141,7 +141,7 @@ static void read_inside(struct reading *r, const struct mention *m)
 			continue;
 		}
 		/* "pages" of a page fault are no amount, "bytes" of "bytes read" are */
-		if (f && to <= m->to && (to - i < m->to - m->from || f->is_measure) && (!f->is_measure || f->unit == KG_UNIT_BYTES)) {
+		if (f && to <= m->to && (!f->is_measure || f->unit == KG_UNIT_BYTES)) {
 			struct loose loose = {.field = g_steal_pointer(&field), .from = i, .to = to, .is_weak = TRUE};
 			g_array_append_val(r->loose, loose);
 			i = to - 1;

@@ -318,6 +318,11 @@ static guint read_compare(struct reading *r, const char *field, gboolean is_not,
 		if (!size)
 			return 0;
 		kg_add_filter(r, size, op, q, NULL);
+		/* "more than 5 kb/s" is a rate */
+		if (kg_word_is(r, to, "/") || kg_word_is(r, to, "per"))
+			g_ptr_array_set_size(r->intent->filters, (gint)r->intent->filters->len - 1);
+		if (kg_word_is(r, to, "/") || kg_word_is(r, to, "per"))
+			return 0;
 	} else {
 		/* "with at least 64 events": a number of one of the event's own amounts */
 		double number;
@@ -747,7 +752,7 @@ static guint read_children(struct reading *r, const struct lead *lead)
 }
 
 /* Can the process's name be a condition behind this preposition? "kills of nginx" may be those that it suffers. */
-static gboolean may_be_doer(struct reading *r, const struct lead *lead, gboolean is_possessive)
+static gboolean may_be_doer(struct reading *r, const struct lead *lead)
 {
 	for (guint k = 0; k < r->mentions->len; k++) {
 		const struct kg_card *card = g_array_index(r->mentions, struct mention, k).card;
@@ -788,7 +793,7 @@ static guint read_name(struct reading *r, const struct lead *lead)
 	guint to, j;
 	g_autofree char *name = name_at(r, lead->at, lead->is_said, &to);
 
-	if (!name || !may_be_doer(r, lead, kg_tok(r, to - 1)->is_possessive))
+	if (!name || !may_be_doer(r, lead))
 		return 0;
 	/* "the nginx process": the noun belongs to it */
 	const struct entry *noun = kg_at(r, to, CAT_FIELD, &j);
@@ -873,6 +878,11 @@ static guint read_condition(struct reading *r, guint from)
 		kg_why(r, "which end is meant? Say \"remote port\", \"local address\" or the like");
 		return 0;
 	}
+	/* "ptraces of pid 5": by it, or done to it? */
+	g_autofree char *whose = is_prep(&lead, "of") ? kg_field_at(r, lead.at, &j) : NULL;
+	const struct kg_standard_field *standard = whose && !kg_reading_field(r, whose) ? kg_standard_field(whose) : NULL;
+	if (standard && standard->needs_task && !may_be_doer(r, &lead))
+		return 0;
 	if ((to = kg_read_family(r, lead.at, from, lead.is_not)) || (to = read_field_value(r, from, lead.at, lead.is_not, is_prep(&lead, "to"))) ||
 	    (to = read_compare(r, NULL, lead.is_not, from, lead.at)) || (to = read_between(r, NULL, from, lead.at)) || (to = read_address(r, &lead)) ||
 	    (to = read_path(r, lead.at, from, is_prep(&lead, "in") || is_prep(&lead, "from"), lead.is_not)) ||

@@ -5,6 +5,17 @@
 
 #include <string.h>
 
+/* The event itself behind "per": "bytes per read" is an average. */
+static gboolean is_per_event(struct reading *r, guint i)
+{
+	guint to, unused;
+
+	if (!kg_mention_at(r, i, &to))
+		return FALSE;
+	g_autofree char *field = kg_field_at(r, i, &unused);
+	return !field;
+}
+
 guint kg_read_by(struct reading *r, const struct entry *by, guint i, guint to)
 {
 	guint j = kg_skip_fillers(r, to), end, unused;
@@ -28,6 +39,13 @@ guint kg_read_by(struct reading *r, const struct entry *by, guint i, guint to)
 		kg_take(r, j, end, "measure", e->value);
 		return end;
 	}
+	gboolean is_per = strcmp(by->phrase, "by") && !is_sort;
+	/* "top 5 files per process": the first 5 of each, which no map gives */
+	if (is_per && r->top_has_key)
+		return 0;
+	/* "bytes per read": an average, and not said so */
+	if (is_per && is_per_event(r, j))
+		return 0;
 	/* "top processes by system calls": the key is named, and the event that stands here alone is what is counted */
 	if (r->intent->by->len && kg_mention_at(r, j, &unused) && !kg_is_told_before(r, j) && !kg_is_told_behind(r, j)) {
 		kg_take(r, i, j, NULL, NULL);
@@ -37,6 +55,10 @@ guint kg_read_by(struct reading *r, const struct entry *by, guint i, guint to)
 	end = kg_fields_at(r, j, FALSE, fields);
 	/* "count reads by bytes": counted, or added up? */
 	if (end && fields->len == 1 && kg_is_measured(r, fields->pdata[0]) && r->intent->measure == KG_MEASURE_COUNT)
+		return 0;
+	/* "top files by bytes" ranks; "kmalloc by size" might group */
+	gboolean is_ranking = is_sort || r->intent->top || r->is_which || r->is_who || r->intent->by->len || r->loose->len || r->has_superlative;
+	if (end && fields->len == 1 && kg_is_measured(r, fields->pdata[0]) && !is_ranking)
 		return 0;
 	if (end && fields->len == 1 && kg_is_measured(r, fields->pdata[0]) && !r->intent->value) {
 		r->intent->value = g_strdup(fields->pdata[0]);
@@ -51,7 +73,7 @@ guint kg_read_by(struct reading *r, const struct entry *by, guint i, guint to)
 		}
 		return 0;
 	}
-	if ((e = kg_at(r, j, CAT_DURATION, &end)) && !fields->len && !r->intent->value && strcmp(by->phrase, "each") && strcmp(by->phrase, "every")) {
+	if ((e = kg_at(r, j, CAT_DURATION, &end)) && !fields->len && !r->intent->value && strcmp(e->phrase, "time") && strcmp(e->phrase, "times") && strcmp(by->phrase, "each") && strcmp(by->phrase, "every")) {
 		r->intent->value = g_strdup(KG_DURATION);
 		kg_take(r, i, end, "value", KG_DURATION);
 		return end;
@@ -190,6 +212,7 @@ guint kg_read_top(struct reading *r, guint i, guint to)
 	g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
 	guint behind = kg_fields_at(r, end, FALSE, fields);
 	if (behind && fields->len == 1 && !kg_is_measured(r, fields->pdata[0]) && !kg_mention_at(r, end, &unused)) {
+		r->top_has_key = TRUE;
 		guint more = kg_read_list(r, end, end, "by", r->intent->by);
 		return more ? more : end;
 	}

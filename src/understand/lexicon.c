@@ -219,6 +219,8 @@ static int read_words_line(struct kg_lexicon *lex, char *line, const char *file,
 		if (!e)
 			continue;
 		e->value = g_strdup(head[1]);
+		if ((cat == CAT_TIME || cat == CAT_SIZE) && e->n == 1)
+			g_hash_table_insert(lex->units, g_strconcat(cat == CAT_TIME ? "t:" : "s:", e->phrase, NULL), e);
 		e->hint = head[1] && head[2] ? g_strdup(head[2]) : NULL;
 	}
 	return 0;
@@ -336,6 +338,7 @@ int kg_lexicon_open(const char *const *dirs, const struct kg_cards *cards, struc
 	lex->by_first = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
 	lex->surface = g_hash_table_new(g_str_hash, g_str_equal);
 	lex->stems = g_hash_table_new(g_str_hash, g_str_equal);
+	lex->units = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	lex->irregular = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	lex->not_typos = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	lex->programs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -365,6 +368,7 @@ struct kg_lexicon *kg_lexicon_free(struct kg_lexicon *lex)
 	g_hash_table_unref(lex->by_first);
 	g_hash_table_unref(lex->surface);
 	g_hash_table_unref(lex->stems);
+	g_hash_table_unref(lex->units);
 	g_hash_table_unref(lex->irregular);
 	g_hash_table_unref(lex->not_typos);
 	g_hash_table_unref(lex->programs);

@@ -176,6 +176,8 @@ guint kg_read_measure(struct reading *r, const struct entry *e, guint i, guint t
 	if (r->intent->measure == KG_MEASURE_NONE && m == KG_MEASURE_SUM && e->hint)
 		r->is_sum_weak = TRUE;
 	r->intent->measure = m;
+	if (m == KG_MEASURE_COUNT)
+		r->count_end = to;
 	kg_take(r, i, to, "measure", e->value);
 	return to;
 }

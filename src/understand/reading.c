@@ -290,12 +290,16 @@ gboolean kg_share_unit(double low, double high, gint64 top, gint64 *ret_low)
 /* The factor of a unit's name of category [cat], or 0. */
 static gint64 factor_of(struct reading *r, const char *unit, enum category cat)
 {
-	for (guint k = 0; k < r->lex->entries->len; k++) {
-		const struct entry *e = r->lex->entries->pdata[k];
-		if (e->cat == cat && e->n == 1 && !strcmp(e->phrase, unit))
-			return g_ascii_strtoll(e->value, NULL, 10);
-	}
-	return 0;
+	g_autofree char *key = g_strconcat(cat == CAT_TIME ? "t:" : "s:", unit, NULL);
+	const struct entry *e = g_hash_table_lookup(r->lex->units, key);
+
+	return e ? g_ascii_strtoll(e->value, NULL, 10) : 0;
+}
+
+/* "10M" is ten million, "10m" ten minutes. */
+static gboolean is_capital_m(const struct reading *r, const struct token *t)
+{
+	return t->unit && !strcmp(t->unit, "m") && r->prompt[t->from + t->len - 1] == 'M';
 }
 
 static gboolean quantity_at(struct reading *r, guint i, enum category cat, guint *ret_to, gint64 *ret)
@@ -308,7 +312,11 @@ static gboolean quantity_at(struct reading *r, guint i, enum category cat, guint
 	if (!kg_number_at(r, i, &to, &number, &unit))
 		return FALSE;
 	if (*unit) {
-		factor = factor_of(r, unit, cat);
+		gboolean mega = is_capital_m(r, kg_tok(r, i));
+		factor = mega ? (cat == CAT_SIZE ? 1000000 : 0) : factor_of(r, unit, cat);
+		/* "10K bytes" */
+		if (factor && cat == CAT_SIZE && strlen(unit) == 1 && *unit != 'b' && (kg_word_is(r, to, "bytes") || kg_word_is(r, to, "byte")))
+			to++;
 	} else {
 		const struct token *t = kg_tok(r, to);
 		const struct entry *e = t && !t->is_mark ? kg_at(r, to, cat, &unit_to) : NULL;

@@ -102,6 +102,9 @@ static void value_from_loose(struct reading *r)
 			is_condition = is_condition || !strcmp(((struct kg_filter *)in->filters->pdata[n])->field, l->field);
 		if (!is_amount(r, l->field) || (is_condition && !f->is_measure))
 			continue;
+		/* "count and bytes of reads": two answers */
+		if (r->count_end && kg_word_is(r, r->count_end, "and") && l->from <= r->count_end + 2 && l->from > r->count_end)
+			continue;
 		/* "count bytes ..." says so itself; the memory of "allocate memory" is no amount */
 		if (l->is_weak && !needs_value(m) && (m == KG_MEASURE_COUNT || !says_amount(loose_words(r, l))))
 			continue;
@@ -159,13 +162,21 @@ static gboolean settle_value(struct reading *r)
 	if (!needs_value(in->measure) || in->value)
 		return TRUE;
 	for (guint k = 0; k < r->intent->origins->len; k++) {
-		/* "biggest write": its size */
+		static const char *const sizes[] = {"big", "larg", "small", "great"};
 		const struct kg_origin *o = in->origins->pdata[k];
-		if (!strcmp(o->part, "measure") && field && (g_ascii_strncasecmp(o->words, "big", 3) == 0 || g_ascii_strncasecmp(o->words, "larg", 4) == 0 ||
-							     g_ascii_strncasecmp(o->words, "small", 5) == 0 || g_ascii_strncasecmp(o->words, "great", 5) == 0)) {
-			in->value = g_strdup(field);
-			return TRUE;
+		gboolean is_size = FALSE;
+
+		for (gsize n = 0; !strcmp(o->part, "measure") && n < G_N_ELEMENTS(sizes); n++)
+			is_size = is_size || !g_ascii_strncasecmp(o->words, sizes[n], strlen(sizes[n]));
+		if (!is_size)
+			continue;
+		/* "biggest write": its size; "biggest file opened": an open has none */
+		if (!field) {
+			kg_why(r, "%s have no size", card_at(r, 0)->plural);
+			return FALSE;
 		}
+		in->value = g_strdup(field);
+		return TRUE;
 	}
 	value_from_filters(r);
 	if (in->value)
@@ -318,6 +329,11 @@ static gboolean settle_loose(struct reading *r)
 		/* "how long do threads wait for a CPU": whoever it is that does it */
 		if (is_subject(r, l) && in->value && !strcmp(in->value, KG_DURATION) && in->measure != KG_MEASURE_PRINT)
 			continue;
+		if (l->is_weak && in->measure == KG_MEASURE_COUNT && r->count_end && kg_word_is(r, r->count_end, "and") && l->from <= r->count_end + 2 &&
+		    says_amount(loose_words(r, l))) {
+			kg_why(r, "counted, or \"%s\" added up? Both can't be in one answer", l->field);
+			return FALSE;
+		}
 		/* what a name holds is shown anyway, but an amount that is asked for is */
 		gboolean is_asked = in->measure == KG_MEASURE_PRINT && r->is_show_said && says_amount(loose_words(r, l));
 		if (l->is_weak && unit != KG_UNIT_STACK && !is_asked)
@@ -364,6 +380,11 @@ static gboolean settle_lists(struct reading *r)
 		return TRUE;
 	}
 	for (guint k = 0; k < in->show->len; k++) {
+		const struct kg_card_field *shown = kg_reading_field(r, in->show->pdata[k]);
+		if (in->measure == KG_MEASURE_COUNT && shown && shown->is_measure) {
+			kg_why(r, "counted, or added up? \"%s\" can't be both in one answer", (char *)in->show->pdata[k]);
+			return FALSE;
+		}
 		if (in->measure != KG_MEASURE_COUNT && in->measure != KG_MEASURE_SUM) {
 			if (in->value && !strcmp(in->value, in->show->pdata[k]))
 				continue;
@@ -501,7 +522,7 @@ static gboolean check_measure(struct reading *r)
 		kg_why(r, "the interval is longer than the whole run");
 		return FALSE;
 	}
-	if (in->top && !in->by->len) {
+	if (((in->top && !in->by->len) || (r->has_superlative && !in->by->len && in->measure == KG_MEASURE_COUNT)) && !r->is_who) {
 		const char *own = NULL;
 		/* "top 10 files opened": the event's name says of what; "top 10 by bytes": of processes */
 		for (guint k = 0; k < r->loose->len; k++) {
@@ -513,9 +534,16 @@ static gboolean check_measure(struct reading *r)
 			kg_why(r, "top %u of what? Say \"by ...\"", in->top);
 			return FALSE;
 		}
-		kg_add_name(in->by, own ? own : "comm");
-		if (!check_field(r, "comm"))
+		/* nobody said of what; where amounts are ranked, of processes */
+		if (!own && in->top && !in->value) {
+			kg_why(r, "top %u of what? Say \"by ...\"", in->top);
 			return FALSE;
+		}
+		if (own || in->top) {
+			kg_add_name(in->by, own ? own : "comm");
+			if (!check_field(r, in->by->pdata[0]))
+				return FALSE;
+		}
 	}
 	return TRUE;
 }

@@ -124,6 +124,14 @@ guint kg_read_time(struct reading *r, guint i)
 		if (!set_every(r, i, to, ns))
 			return 0;
 		r->intent->is_rate = TRUE;
+		/* "throughput" is a rate of bytes */
+		if (strstr(e->phrase, "throughput") || strstr(e->phrase, "bandwidth")) {
+			const char *size = kg_size_field(r);
+			if (!size || (r->intent->value && strcmp(r->intent->value, size)))
+				return 0;
+			g_free(r->intent->value);
+			r->intent->value = g_strdup(size);
+		}
 		return to;
 	}
 	/* "in 5-second intervals" */

@@ -46,6 +46,11 @@ static gboolean number_of(const char *s, double *ret, char **ret_unit)
 		p++;
 	}
 	gboolean ok = digits->len > 0 && digits->len < 20;
+	const char *dot = strchr(digits->str, '.');
+
+	/* "1.000": one, or a thousand? */
+	if (dot && strlen(dot) == 4 && digits->str[0] != '0' && !strncmp(dot + 2, "00", 2))
+		ok = FALSE;
 
 	for (const char *q = p; ok && *q; q = g_utf8_next_char(q))
 		ok = g_unichar_isalpha(g_utf8_get_char(q));

@@ -226,7 +226,9 @@ static gboolean are_joined(struct reading *r)
 
 		for (guint i = last; last && !is_joined && i < m->from;) {
 			guint to = 0;
-			gboolean ok = !kg_tok(r, i)->is_sentence_end && (kg_at(r, i, CAT_AND, &to) || kg_at(r, i, CAT_OR, &to) || (kg_at(r, i, CAT_VERSUS, &to) && (!kg_word_is(r, i, "with") || compares)));
+			const struct token *t = kg_tok(r, i), *before = kg_tok(r, i - 1);
+			gboolean is_ratio = kg_word_is(r, i, "/") && t->from > before->from + before->len; /* "reads / writes" */
+			gboolean ok = !t->is_sentence_end && !is_ratio && (kg_at(r, i, CAT_AND, &to) || kg_at(r, i, CAT_OR, &to) || (kg_at(r, i, CAT_VERSUS, &to) && (!kg_word_is(r, i, "with") || compares)));
 
 			has_and = has_and || ok;
 			ok = ok || kg_at(r, i, CAT_NOUN, &to) || kg_at(r, i, CAT_FILLER, &to) || kg_at(r, i, CAT_MEASURE, &to);

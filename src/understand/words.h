@@ -55,6 +55,7 @@ struct kg_lexicon {
 	GHashTable *by_first;      /* first stem or "=word" -> GPtrArray of struct entry *, borrowed */
 	GHashTable *surface;       /* every word of every phrase as written: what a typo may have meant */
 	GHashTable *stems;         /* every stem of a phrase */
+	GHashTable *units;         /* "t:ms", "s:kb" -> struct entry *: units of time and size by their names */
 	GHashTable *irregular;     /* "wrote" -> "write" */
 	GHashTable *not_typos;     /* English words that are one letter away from a known one */
 	GHashTable *programs;      /* names of well-known programs */
@@ -125,6 +126,8 @@ struct reading {
 	guint n_events_said;       /* mentions that were met */
 	guint filter_end;          /* token behind the last condition; 0: none */
 	gboolean has_colon;        /* a colon stands in front of what follows */
+	guint count_end;           /* token behind a "count" or "number of"; 0: none */
+	gboolean top_has_key;      /* "top 5 files" */
 	gboolean is_ranked;        /* "ranked by", "ordered by" */
 	guint event_end;           /* token behind the last event met */
 	guint weight;              /* tokens that name the events */
