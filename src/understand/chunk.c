@@ -23,6 +23,11 @@ static guint read_link(struct reading *r, guint i, guint to)
 	enum kg_unit unit = field ? kg_reading_unit(r, field) : KG_UNIT_NONE;
 	if ((unit == KG_UNIT_PORT || unit == KG_UNIT_IP) && end == j + 1 && (kg_word_is(r, i, "from") || kg_word_is(r, i, "to") || kg_word_is(r, i, "at")))
 		return 0;
+	/* "ptraces of pid 5": by it, or done to it? */
+	const struct kg_standard_field *standard = field && !kg_reading_field(r, field) ? kg_standard_field(field) : NULL;
+	for (guint k = 0; standard && standard->needs_task && kg_word_is(r, i, "of") && k < r->mentions->len; k++)
+		if (kg_has_target(g_array_index(r->mentions, struct mention, k).card))
+			return 0;
 	is_field = field && !kg_word_is(r, i, "by") && (kg_reading_field(r, field) || kg_word_is(r, i, "of"));
 	if (!kg_event_follows(r, j) && !is_field && (kg_word_is(r, i, "by") || !kg_at(r, j, CAT_DURATION, &end)) && !kg_at(r, j, CAT_MEASURE, &end) && !kg_at(r, j, CAT_HOSTORDER, &end) &&
 	    !(kg_at(r, j, CAT_NOUN, &end) && kg_event_follows(r, end)) && !kg_at(r, j, CAT_RATE, &end) && !kg_at(r, j, CAT_BUCKETS, &end))

@@ -141,8 +141,9 @@ static void read_inside(struct reading *r, const struct mention *m)
 			continue;
 		}
 		/* "pages" of a page fault are no amount, "bytes" of "bytes read" are */
-		if (f && to <= m->to && (!f->is_measure || f->unit == KG_UNIT_BYTES)) {
-			struct loose loose = {.field = g_steal_pointer(&field), .from = i, .to = to, .is_weak = TRUE};
+		gboolean are_pages = f && f->unit == KG_UNIT_PAGES && f->is_measure && kg_word_is(r, i, "pages") && i == m->from && m->to - i > 1;
+		if (f && to <= m->to && (!f->is_measure || f->unit == KG_UNIT_BYTES || are_pages)) {
+			struct loose loose = {.field = g_steal_pointer(&field), .from = i, .to = to, .is_weak = !are_pages};
 			g_array_append_val(r->loose, loose);
 			i = to - 1;
 		} else if (read_value_inside(r, m, i)) {

@@ -498,6 +498,12 @@ static guint read_path(struct reading *r, guint i, guint from, gboolean is_prefi
 	if (!is_path(t) || !field)
 		return 0;
 	g_autofree char *word = raw_word(r, i, &to);
+	if (g_str_has_suffix(word, "/*")) {
+		word[strlen(word) - 1] = '\0'; /* a directory */
+	} else if (strpbrk(word, "*?[")) {
+		kg_why(r, "patterns like %s can't be compared; a directory can (\"under /etc\")", word);
+		return 0;
+	}
 	if (is_prefix && !g_str_has_suffix(word, "/")) {
 		char *slash = g_strconcat(word, "/", NULL);
 		g_free(word);
@@ -699,7 +705,13 @@ static guint read_below(struct reading *r, guint from)
 {
 	guint at = from, j, to;
 	gboolean is_not = kg_at(r, at, CAT_NOT, &j) != NULL;
-	const struct entry *e = kg_at(r, is_not ? (at = j) : at, CAT_BELOW, &j);
+
+	/* "excluding files under /proc" */
+	if (is_not)
+		at = kg_skip_fillers(r, j);
+	if (is_not && (kg_word_is(r, at, "files") || kg_word_is(r, at, "paths") || kg_word_is(r, at, "everything") || kg_word_is(r, at, "anything")))
+		at++;
+	const struct entry *e = kg_at(r, at, CAT_BELOW, &j);
 
 	if (!e)
 		return 0;
@@ -795,6 +807,10 @@ static guint read_name(struct reading *r, const struct lead *lead)
 
 	if (!name || !may_be_doer(r, lead))
 		return 0;
+	if (kg_tok(r, lead->at)->is_quoted && is_prep(lead, "of") && path_field(r)) {
+		kg_why(r, "is \"%s\" a file or a process? Say \"by process ...\" or give the file's whole path", name);
+		return 0;
+	}
 	/* "the nginx process": the noun belongs to it */
 	const struct entry *noun = kg_at(r, to, CAT_FIELD, &j);
 	if (noun && !strcmp(noun->value, "comm") && !kg_word_is(r, to, "command"))

@@ -370,6 +370,13 @@ static gboolean settle_lists(struct reading *r)
 			kg_add_name(in->show, in->value);
 			g_clear_pointer(&in->value, g_free);
 		}
+		/* "print files opened by process": the usual fields, and the process, which is shown anyway */
+		gboolean is_usual = !in->show->len && in->by->len > 0;
+		for (guint f = 0; is_usual && f < card_at(r, 0)->fields->len; f++) {
+			const struct kg_card_field *field = card_at(r, 0)->fields->pdata[f];
+			if (field->is_shown && kg_reading_has_field(r, field->name))
+				kg_add_name(in->show, field->name);
+		}
 		for (guint k = 0; k < in->by->len; k++)
 			kg_add_name(in->show, in->by->pdata[k]);
 		g_ptr_array_set_size(in->by, 0);
@@ -571,6 +578,10 @@ gboolean kg_settle(struct reading *r)
 
 	if (!who_is_known(r))
 		return FALSE;
+	if (r->count_end && r->is_print_strong && (r->wants_each || kg_word_is(r, r->count_end, "them"))) {
+		kg_why(r, "counted, or printed one by one? Both can't be in one answer");
+		return FALSE;
+	}
 	if (r->is_who && !in->by->len && !has_stack(r))
 		kg_add_name(in->by, "comm");
 	if (!settle_measure(r) || !settle_loose(r) || !settle_lists(r) || !check_measure(r) || !check_filters(r))
