@@ -133,6 +133,8 @@ static void read_inside(struct reading *r, const struct mention *m)
 			i = to - 1;
 			continue;
 		}
+		if (f && i == m->from && to == m->to && f->is_measure && f->unit != KG_UNIT_BYTES && f->unit != KG_UNIT_PAGES)
+			r->name_is_value = TRUE;
 		/* "lifetime of processes": a time of the event's own */
 		gboolean is_time = f && (f->unit == KG_UNIT_NS || f->unit == KG_UNIT_US || f->unit == KG_UNIT_MS);
 		if (is_time && to <= m->to && !r->intent->value) {

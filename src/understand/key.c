@@ -22,6 +22,9 @@ guint kg_read_by(struct reading *r, const struct entry *by, guint i, guint to)
 	const struct entry *e;
 	gboolean is_sort = strstr(by->phrase, "sort") || strstr(by->phrase, "order") || strstr(by->phrase, "rank");
 
+	/* "killed by a signal": who or what does it, no key */
+	if (!strcmp(by->phrase, "by") && (kg_word_is(r, to, "a") || kg_word_is(r, to, "an")))
+		return 0;
 	r->is_ranked = r->is_ranked || is_sort;
 	/* by count, by number of ... , sorted by frequency */
 	if ((e = kg_at(r, j, CAT_MEASURE, &end)) && (!strcmp(e->value, "count") || !strcmp(e->value, "sum"))) {

@@ -220,6 +220,9 @@ char *kg_field_at(struct reading *r, guint i, guint *ret_to)
 				    : e->cat == CAT_FIELD				  ? general_field(r, e->value)
 											  : NULL;
 		/* of equally long phrases a card's own comes first */
+		/* the command of a bpf() or fcntl() call is its cmd, not who calls */
+		if (field && e->cat == CAT_FIELD && !strcmp(field, "comm") && kg_reading_field(r, "cmd") && g_str_has_prefix(e->phrase, "command"))
+			field = "cmd";
 		if (field && (to > best_to || (to == best_to && e->cat == CAT_CARD_FIELD && !best_is_card))) {
 			best_is_card = e->cat == CAT_CARD_FIELD;
 			best = field;

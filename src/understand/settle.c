@@ -259,6 +259,10 @@ static gboolean settle_measure(struct reading *r)
 		}
 		return TRUE;
 	}
+	if (r->name_is_value && !in->value && !r->is_print_said && !r->wants_each) {
+		kg_why(r, "say what of it: count, average, print each ...");
+		return FALSE;
+	}
 	if (r->wants_each && !in->by->len && !in->is_rate)
 		in->measure = KG_MEASURE_PRINT;
 	else if (in->value && !strcmp(in->value, KG_DURATION))

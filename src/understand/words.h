@@ -127,6 +127,7 @@ struct reading {
 	guint filter_end;          /* token behind the last condition; 0: none */
 	gboolean has_colon;        /* a colon stands in front of what follows */
 	guint count_end;           /* token behind a "count" or "number of"; 0: none */
+	gboolean name_is_value;    /* the event is called by its value ("cpu frequency"): counted, or what? */
 	gboolean top_has_key;      /* "top 5 files" */
 	gboolean is_ranked;        /* "ranked by", "ordered by" */
 	guint event_end;           /* token behind the last event met */
