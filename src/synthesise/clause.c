@@ -60,6 +60,13 @@ static char *kept_map(const struct plan *plan, const char *field, guint one_case
 	return work_map(plan, what);
 }
 
+static char *kept_valid_map(const struct plan *plan, const char *field)
+{
+	g_autofree char *what = g_strdup_printf("begin_%s_valid", field);
+
+	return work_map(plan, what);
+}
+
 /* str(POINTER) -> POINTER */
 static char *pointer_of(const char *expr)
 {
@@ -71,8 +78,6 @@ static char *pointer_of(const char *expr)
 static void kept_value(const struct site_ctx *c, const struct kept *k, struct value *v)
 {
 	const struct plan *plan = c->plan;
-	const struct kg_card_expr *e = kg_card_site_expr(plan->way->begins->pdata[0], k->field);
-
 	for (guint i = 0; i < k->n_cases; i++) {
 		g_autofree char *map = kept_map(plan, k->field, i, k->n_cases);
 		g_ptr_array_add(v->expr, k->is_late ? g_strdup_printf("str(%s[%s])", map, c->site->key) : g_strdup_printf("%s[%s]", map, c->site->key));
@@ -81,8 +86,11 @@ static void kept_value(const struct site_ctx *c, const struct kept *k, struct va
 			g_ptr_array_add(v->when, g_strdup_printf("%s[%s] == %u", which, c->site->key, i + 1));
 		}
 	}
-	if (e && e->valid)
-		v->valid = NULL; /* what is kept at a beginning is valid there, or its begin's `when` says so */
+	/* whether it meant something was seen where it was kept */
+	if (k->has_valid) {
+		g_autofree char *map = kept_valid_map(plan, k->field);
+		v->valid = g_strdup_printf("%s[%s] == 1", map, c->site->key);
+	}
 }
 
 /* The field at the site. */
@@ -556,7 +564,8 @@ static gboolean all_conditions(const struct site_ctx *c, GPtrArray *conditions)
 	const struct plan *plan = c->plan;
 	const struct kg_intent *in = plan->intent;
 
-	if (c->site->when)
+	/* of a span's end, `when` says whether it is an end at all: see end_clause() */
+	if (c->site->when && !c->is_end)
 		add_condition(conditions, c->site->when);
 	if (plan->only_ok) {
 		if (!c->site->ok) {
@@ -565,9 +574,13 @@ static gboolean all_conditions(const struct site_ctx *c, GPtrArray *conditions)
 		}
 		add_condition(conditions, c->site->ok);
 	}
-	for (guint i = 0; i < in->filters->len; i++)
+	for (guint i = 0; i < in->filters->len; i++) {
+		/* execve() gives the thread another name: who it was is told at the beginning */
+		if (c->is_end && plan->is_exec && !strcmp(((struct kg_filter *)in->filters->pdata[i])->field, "comm") && is_task_filter(plan, in->filters->pdata[i]))
+			continue;
 		if (!filter_condition(c, in->filters->pdata[i], conditions))
 			return FALSE;
+	}
 	if (in->measure == KG_MEASURE_PRINT)
 		return TRUE;
 	for (guint i = 0; i <= in->by->len; i++) {
@@ -625,6 +638,12 @@ static gboolean keep_values(const struct site_ctx *c, int depth, GString *out)
 		g_autofree char *map = kept_map(plan, k->field, 0, k->n_cases);
 		_cleanup_value_ struct value v = {0};
 
+		if (k->has_valid) {
+			const struct kg_card_expr *e = kg_card_site_expr(c->site, k->field);
+			g_autofree char *ok = kept_valid_map(plan, k->field);
+			indent(out, depth);
+			g_string_append_printf(out, "%s[%s] = (%s) ? 1 : 0;\n", ok, c->site->key, e && e->valid ? e->valid : "1");
+		}
 		if (k->n_cases > 1) {
 			with_cases = k;
 			continue;
@@ -674,13 +693,12 @@ static gboolean begin_clause(struct site_ctx *c, GString *out)
 	const struct plan *plan = c->plan;
 	g_autoptr(GPtrArray) who = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GString) body = g_string_new(NULL);
-	g_autofree char *start = work_map(plan, "start");
 	const char *when = c->site->when;
 
 	for (guint i = 0; i < plan->intent->filters->len; i++)
 		if (is_task_filter(plan, plan->intent->filters->pdata[i]) && !filter_condition(c, plan->intent->filters->pdata[i], who))
 			return FALSE;
-	gboolean when_inside = when && (strchr(when, '$') || plan->way->is_same_task);
+	gboolean when_inside = when && strchr(when, '$');
 	if (when && !when_inside)
 		add_condition(who, when);
 	g_autofree char *predicate = join_conditions(who);
@@ -694,9 +712,6 @@ static gboolean begin_clause(struct site_ctx *c, GString *out)
 	write_lets(c->site, all, 1, out);
 	if (when_inside) {
 		g_string_append_printf(out, "    if (%s) {\n%s    }", when, body->str);
-		/* an earlier beginning of this thread that never ended must not meet the next end */
-		if (plan->way->is_same_task)
-			g_string_append_printf(out, " else {\n        delete(%s[%s]);\n    }", start, c->site->key);
 		g_string_append_c(out, '\n');
 	} else {
 		g_string_append(out, body->str);
@@ -716,6 +731,11 @@ static void delete_kept(const struct site_ctx *c, int depth, GString *out)
 	for (guint i = 0; i < plan->kept->len; i++) {
 		const struct kept *k = plan->kept->pdata[i];
 		has_cases = has_cases || k->n_cases > 1;
+		if (k->has_valid) {
+			g_autofree char *ok = kept_valid_map(plan, k->field);
+			indent(out, depth);
+			g_string_append_printf(out, "delete(%s[%s]);\n", ok, c->site->key);
+		}
 		for (guint n = 0; n < k->n_cases; n++) {
 			g_autofree char *map = kept_map(plan, k->field, n, k->n_cases);
 			indent(out, depth);
@@ -735,7 +755,10 @@ static gboolean end_clause(struct site_ctx *c, GString *out)
 	g_autoptr(GPtrArray) conditions = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GString) body = g_string_new(NULL), deletes = g_string_new(NULL);
 	g_autofree char *start = work_map(plan, "start");
-	gboolean wants_time = FALSE, key_inside = strchr(c->site->key, '$') != NULL;
+	/* A visit where `when` does not hold is no end: it must not delete what a beginning at the same place has just kept. */
+	const char *when = c->site->when;
+	gboolean wants_time = FALSE, key_inside = strchr(c->site->key, '$') || (when && strchr(when, '$'));
+	g_autofree char *is_end = when ? g_strdup_printf("%s[%s] && (%s)", start, c->site->key, when) : g_strdup_printf("%s[%s]", start, c->site->key);
 
 	for (guint i = 0; i < plan->fields->len; i++)
 		wants_time = wants_time || (!strcmp(plan->fields->pdata[i], KG_DURATION) && !kg_card_field(plan->card, KG_DURATION));
@@ -751,12 +774,12 @@ static gboolean end_clause(struct site_ctx *c, GString *out)
 	g_autofree char *condition = join_conditions(conditions);
 	attach_points(c, out);
 	if (!key_inside)
-		g_string_append_printf(out, "/%s[%s]/\n", start, c->site->key);
+		g_string_append_printf(out, "/%s/\n", is_end);
 	g_string_append(out, "{\n");
-	g_autofree char *all = g_strconcat(condition, c->site->key, body->str, NULL);
+	g_autofree char *all = g_strconcat(condition, is_end, body->str, NULL);
 	write_lets(c->site, all, 1, out);
 	if (key_inside)
-		g_string_append_printf(out, "    if (%s[%s]) {\n", start, c->site->key);
+		g_string_append_printf(out, "    if (%s) {\n", is_end);
 	if (wants_time) {
 		indent(out, depth);
 		g_string_append_printf(out, "$duration = nsecs - %s[%s];\n", start, c->site->key);

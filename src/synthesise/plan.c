@@ -181,7 +181,11 @@ static void keep(struct plan *plan, const char *field)
 	struct kept *k = g_new0(struct kept, 1);
 
 	k->field = g_strdup(field);
-	k->is_late = e && e->is_late;
+	k->is_late = e && e->is_late && !plan->is_exec;
+	for (guint i = 0; i < plan->way->begins->len; i++) {
+		const struct kg_card_expr *one = kg_card_site_expr(plan->way->begins->pdata[i], field);
+		k->has_valid = k->has_valid || (one && one->valid);
+	}
 	k->n_cases = e ? e->cases->len : 1;
 	g_ptr_array_add(plan->kept, k);
 }
@@ -276,6 +280,11 @@ int kg_plan(const struct kg_intent *in, guint index, struct kg_profile *profile,
 		if (kg_card_resolve(card, profile, from, &plan->way, &at, &none) < 0) {
 			kg_plan_free(plan);
 			break;
+		}
+		for (guint b = 0; b < plan->way->begins->len; b++) {
+			const struct kg_card_site *site = plan->way->begins->pdata[b];
+			for (guint a = 0; a < site->at->len; a++)
+				plan->is_exec = plan->is_exec || strstr(site->at->pdata[a], "sys_enter_execve");
 		}
 		collect_fields(plan);
 		if (choose_mode(plan, &missing)) {

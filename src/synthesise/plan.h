@@ -14,6 +14,7 @@ enum plan_mode {
 /* A value that is kept from the beginning of a span to its end. */
 struct kept {
 	char *field;
+	gboolean has_valid; /* whether it means something is kept, too */
 	gboolean is_late; /* the pointer is kept, and str() called on it at the end */
 	guint n_cases;    /* more than one: one map a case, and the case is kept, too */
 };
@@ -29,6 +30,7 @@ struct plan {
 	GPtrArray *kept;         /* struct kept *; PLAN_BOTH only */
 	char *map;               /* "@file_read_bytes": where the answer is; NULL where events are printed */
 	guint index;             /* which of the intent's events */
+	gboolean is_exec;        /* the span is execve(): the thread's name and memory are others at its end */
 	gboolean is_split;       /* one clause an attach point: see kg_synthesise() */
 };
 

@@ -118,6 +118,10 @@ static void hide_kept(struct kg_candidate *cand, const struct plan *plan, GStrin
 	hide(cand, start, end);
 	for (guint i = 0; i < plan->kept->len; i++) {
 		const struct kept *k = plan->kept->pdata[i];
+		if (k->has_valid) {
+			g_autofree char *ok = g_strdup_printf("@begin_%s_valid%s", k->field, suffix);
+			hide(cand, ok, end);
+		}
 		for (guint n = 0; n < k->n_cases; n++) {
 			g_autofree char *map = k->n_cases > 1 ? g_strdup_printf("@begin_%s_%u_%s", k->field, n + 1, suffix) : g_strdup_printf("@begin_%s%s", k->field, suffix);
 			hide(cand, map, end);

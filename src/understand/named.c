@@ -16,6 +16,9 @@ static const char *const returns_bytes[] = {
 	"process_vm_readv", "process_vm_writev", "mq_timedreceive",
 };
 
+/* System calls that do not come back to where they were called. */
+static const char *const never_return[] = {"exit", "exit_group", "rt_sigreturn", "sigreturn"};
+
 /* Arguments that name a file, under whatever name the kernel has for them. */
 static const char *const path_names[] = {"filename", "pathname", "path", "name", "file_name", "fname", "dev_name", "oldname", "newname", "oldpath", "newpath"};
 
@@ -205,6 +208,14 @@ static void syscall_argument(struct kg_card *card, struct kg_card_site *begin, c
 		return;
 	}
 	expr = g_strdup_printf("args->%s", f->name);
+	/* an argument called pid is somebody else's, and no key that "by pid" means */
+	if (!strcmp(f->name, "pid") || !strcmp(f->name, "tid")) {
+		g_autofree char *target = g_strconcat("target_", f->name, NULL);
+		g_autofree char *target_says = g_strdup_printf("target|target %s|%s argument", f->name, f->name);
+		add_field(card, target, KG_UNIT_NONE, target_says)->is_shown = TRUE;
+		add_expr(begin, target, expr, NULL, FALSE);
+		return;
+	}
 	if (!strcmp(f->name, "fd"))
 		add_field(card, "fd", KG_UNIT_NONE, "fd|file descriptor|descriptor");
 	else
@@ -223,7 +234,8 @@ struct kg_card *kg_card_for_syscall(struct kg_profile *p, const char *name)
 		return NULL;
 	struct kg_card *card = card_new(full, g_strconcat(name, " system call", NULL), g_strconcat(name, " system calls", NULL));
 	struct kg_card_way *way = way_new(card);
-	struct kg_card_site *begin = site_new(way->begins, at_enter, "tid"), *end = site_new(way->sites, at_exit, "tid");
+	gboolean returns = !in(name, never_return, G_N_ELEMENTS(never_return));
+	struct kg_card_site *begin = site_new(returns ? way->begins : way->sites, at_enter, returns ? "tid" : NULL);
 	const GPtrArray *fields = kg_profile_fields(p, KG_PROBE_TRACEPOINT, enter);
 
 	for (guint i = 0; fields && i < fields->len; i++) {
@@ -231,6 +243,9 @@ struct kg_card *kg_card_for_syscall(struct kg_profile *p, const char *name)
 		if (strcmp(f->name, "__syscall_nr"))
 			syscall_argument(card, begin, f);
 	}
+	if (!returns)
+		return card;
+	struct kg_card_site *end = site_new(way->sites, at_exit, "tid");
 	if (in(name, returns_bytes, G_N_ELEMENTS(returns_bytes))) {
 		add_field(card, "bytes", KG_UNIT_BYTES, "bytes|size|number of bytes|amount of data|bytes returned")->is_measure = TRUE;
 		add_expr(end, "bytes", "args->ret", "args->ret >= 0", FALSE);

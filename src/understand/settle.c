@@ -590,9 +590,15 @@ gboolean kg_settle(struct reading *r)
 		kg_add_name(in->by, "comm");
 	if (!settle_measure(r) || !settle_loose(r) || !settle_lists(r) || !check_measure(r) || !check_filters(r))
 		return FALSE;
-	for (guint k = 0; k < in->by->len; k++)
+	for (guint k = 0; k < in->by->len; k++) {
 		if (!check_field(r, in->by->pdata[k]))
 			return FALSE;
+		const struct mention *first = &g_array_index(r->mentions, struct mention, 0);
+		if (first->is_named && !strcmp(in->by->pdata[k], "pid") && kg_card_field(first->card, "target_pid")) {
+			kg_why(r, "the caller's process id, or the argument? Say \"by process\" or \"by target pid\"");
+			return FALSE;
+		}
+	}
 	for (guint k = 0; k < in->show->len; k++)
 		if (!check_field(r, in->show->pdata[k]))
 			return FALSE;
