@@ -82,10 +82,8 @@ guint kg_read_by(struct reading *r, const struct entry *by, guint i, guint to)
 		return end;
 	}
 	end = kg_read_list(r, i, to, "by", r->intent->by);
-	if (end) {
-		r->last_by = end;
+	if (end)
 		return end;
-	}
 	/* "print ... of each": a line for each event */
 	if ((!kg_tok(r, to) || kg_tok(r, to)->is_mark) && r->is_print_said && (g_str_has_suffix(by->phrase, "each") || g_str_has_suffix(by->phrase, "every"))) {
 		r->wants_each = TRUE;
@@ -107,10 +105,7 @@ guint kg_read_per(struct reading *r, guint i, guint to)
 
 	if (r->n_events_said == 0 || r->loose->len > 0 || !kg_fields_at(r, to, FALSE, fields) || fields->len != 1 || kg_is_measured(r, fields->pdata[0]))
 		return 0;
-	guint end = kg_read_list(r, i, to, "by", r->intent->by);
-	if (end)
-		r->last_by = end;
-	return end;
+	return kg_read_list(r, i, to, "by", r->intent->by);
 }
 
 guint kg_read_which(struct reading *r, guint i, guint to)

@@ -36,7 +36,6 @@ static const char *const category_names[CATEGORIES] = {
 	[CAT_DURING] = "during",
 	[CAT_UNTIL] = "until",
 	[CAT_DURATION] = "duration",
-	[CAT_SLOW] = "slow",
 	[CAT_FAILED] = "failed",
 	[CAT_SUCCEEDED] = "succeeded",
 	[CAT_ERRNO] = "errno",

@@ -368,7 +368,6 @@ static struct kg_filter *filter_new(struct reading *r, const char *field, enum k
 	f->field = g_strdup(field);
 	f->op = op;
 	g_ptr_array_add(r->intent->filters, f);
-	r->has_filter = TRUE;
 	return f;
 }
 

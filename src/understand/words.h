@@ -26,7 +26,7 @@ GPtrArray *kg_tokens(const char *text); /* struct token *, owned */
 enum category {
 	CAT_NONE, CAT_FILLER, CAT_RELATIVE, CAT_MEASURE, CAT_EACH, CAT_BY, CAT_WHICH, CAT_WHO, CAT_SUPERLATIVE, CAT_TOP, CAT_WITH,
 	CAT_PREP, CAT_BELOW, CAT_NAMED, CAT_NOT, CAT_ONLY, CAT_CMP, CAT_IS, CAT_EVERY, CAT_RATE, CAT_RATE_MINUTE, CAT_DURING, CAT_UNTIL,
-	CAT_DURATION, CAT_SLOW, CAT_FAILED, CAT_SUCCEEDED, CAT_ERRNO, CAT_FAMILY, CAT_HOSTORDER, CAT_TIME, CAT_SIZE, CAT_NUMBER,
+	CAT_DURATION, CAT_FAILED, CAT_SUCCEEDED, CAT_ERRNO, CAT_FAMILY, CAT_HOSTORDER, CAT_TIME, CAT_SIZE, CAT_NUMBER,
 	CAT_HALFSECOND, CAT_BUCKETS, CAT_FROM_TO, CAT_RANGE_TO, CAT_AND, CAT_FIELD, CAT_ROOT, CAT_ACT, CAT_NOUN, CAT_OR, CAT_COMPARE,
 	CAT_VERSUS, CAT_STATE, CAT_STORY, CAT_REFERENCE, CAT_ATTEMPT, CAT_CALLED, CAT_KERNEL_FUNCTION, CAT_TRACEPOINT, CAT_AND_MORE, CAT_AND_LESS, CAT_CLAUSE,
 	CAT_TAKING, CAT_LEFT_OUT, CAT_HOW_TO, CAT_NONZERO, CAT_CHILDREN, CAT_LASTS,
@@ -110,7 +110,6 @@ struct reading {
 	gboolean *used;            /* a token that something accounts for */
 	struct kg_intent *intent;
 	GArray *loose;             /* struct loose */
-	guint last_by;             /* token behind the last key: a list may go on there; 0: none */
 	guint last_show;
 	gboolean wants_each;       /* "each", "every time": a line an event */
 	gboolean is_print_said;    /* "print", "show": a line an event unless something else is measured */
@@ -122,7 +121,6 @@ struct reading {
 	gboolean is_which;         /* "which processes": a count by that */
 	gboolean has_superlative;
 	gboolean wants_attempts, wants_failed;
-	gboolean has_filter;
 	guint n_events_said;       /* mentions that were met */
 	guint filter_end;          /* token behind the last condition; 0: none */
 	gboolean has_colon;        /* a colon stands in front of what follows */
@@ -131,7 +129,6 @@ struct reading {
 	gboolean top_has_key;      /* "top 5 files" */
 	gboolean is_ranked;        /* "ranked by", "ordered by" */
 	guint event_end;           /* token behind the last event met */
-	guint weight;              /* tokens that name the events */
 	GPtrArray *why;            /* char *: reasons that a part does not fit */
 };
 
