@@ -99,6 +99,24 @@ int kg_text_distance(const char *a, const char *b, int max)
 	return MIN(last[m], max + 1);
 }
 
+gboolean kg_text_next_line(const char **s, const char *end, struct kg_text_line *ret)
+{
+	const char *nl;
+
+	if (*s >= end)
+		return FALSE;
+	nl = memchr(*s, '\n', (gsize)(end - *s));
+	ret->s = *s;
+	ret->len = (gsize)((nl ? nl : end) - *s);
+	*s = nl ? nl + 1 : end;
+	return TRUE;
+}
+
+gboolean kg_text_line_has(const struct kg_text_line *l, const char *what)
+{
+	return l->len && memmem(l->s, l->len, what, strlen(what)) != NULL;
+}
+
 void kg_text_quote(const char *s, GString *out)
 {
 	g_string_append_c(out, '"');

@@ -24,11 +24,6 @@
 #define MAX_DIAGS 200
 #define MAX_LINE 2000
 
-struct line {
-	const char *s;
-	gsize len;
-};
-
 /* Lines that say nothing about the program. */
 static const char *const harmless[] = {
 	"couldn't set RLIMIT_MEMLOCK",
@@ -38,34 +33,16 @@ static const char *const harmless[] = {
 	"WARNING: Could not read symbols from /sys/kernel/",
 };
 
-static gboolean contains(const struct line *l, const char *what)
-{
-	return l->len && memmem(l->s, l->len, what, strlen(what)) != NULL;
-}
-
-static gboolean is_harmless(const struct line *l)
+static gboolean is_harmless(const struct kg_text_line *l)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(harmless); i++)
-		if (contains(l, harmless[i]))
+		if (kg_text_line_has(l, harmless[i]))
 			return TRUE;
 	return FALSE;
 }
 
-static gboolean next_line(const char **s, const char *end, struct line *l)
-{
-	const char *nl;
-
-	if (*s >= end)
-		return FALSE;
-	nl = memchr(*s, '\n', (gsize)(end - *s));
-	l->s = *s;
-	l->len = (gsize)((nl ? nl : end) - *s);
-	*s = nl ? nl + 1 : end;
-	return TRUE;
-}
-
 /* A row of "~" under an excerpt. */
-static gboolean is_underline(const struct line *l)
+static gboolean is_underline(const struct kg_text_line *l)
 {
 	gboolean seen = FALSE;
 
@@ -135,7 +112,7 @@ static const char *place_at(const char *s, const char *end, struct kg_loc *loc)
 }
 
 /* The whole of a message line; FALSE when it is not one. */
-static gboolean parse(const struct line *l, enum kg_severity *severity, struct kg_loc *loc, const char **text, gboolean *is_clang)
+static gboolean parse(const struct kg_text_line *l, enum kg_severity *severity, struct kg_loc *loc, const char **text, gboolean *is_clang)
 {
 	const char *end = l->s + l->len, *s, *t;
 
@@ -168,7 +145,7 @@ static gboolean is_repeated(const GPtrArray *diags, guint from, const char *msg,
 	return FALSE;
 }
 
-static void add(GPtrArray *diags, guint from, const char *check, const struct line *l, enum kg_severity severity, struct kg_loc loc,
+static void add(GPtrArray *diags, guint from, const char *check, const struct kg_text_line *l, enum kg_severity severity, struct kg_loc loc,
 		const char *text, gboolean is_clang)
 {
 	g_autoptr(GString) msg = g_string_new(NULL);
@@ -184,7 +161,7 @@ static void add(GPtrArray *diags, guint from, const char *check, const struct li
 		kg_diag_add(diags, severity, check, loc, "%s", msg->str);
 }
 
-static void add_hint(GPtrArray *diags, guint from, const struct line *l, gsize skip)
+static void add_hint(GPtrArray *diags, guint from, const struct kg_text_line *l, gsize skip)
 {
 	g_autoptr(GString) hint = g_string_new(NULL);
 
@@ -198,9 +175,9 @@ static void add_hint(GPtrArray *diags, guint from, const struct line *l, gsize s
 static void skip_excerpt(const char **s, const char *end)
 {
 	const char *t = *s;
-	struct line excerpt, under;
+	struct kg_text_line excerpt, under;
 
-	if (next_line(&t, end, &excerpt) && next_line(&t, end, &under) && is_underline(&under))
+	if (kg_text_next_line(&t, end, &excerpt) && kg_text_next_line(&t, end, &under) && is_underline(&under))
 		*s = t;
 }
 
@@ -208,9 +185,9 @@ void kg_bpftrace_parse_messages(const char *text, gsize len, const char *check, 
 {
 	const char *s = text, *end = text + len;
 	guint from = diags->len;
-	struct line l, before = {0};
+	struct kg_text_line l, before = {0};
 
-	while (next_line(&s, end, &l)) {
+	while (kg_text_next_line(&s, end, &l)) {
 		enum kg_severity severity;
 		struct kg_loc loc;
 		const char *msg;
@@ -231,7 +208,7 @@ void kg_bpftrace_parse_messages(const char *text, gsize len, const char *check, 
 			skip_excerpt(&s, end);
 		else if (!loc.line && before.len && before.len < 200)
 			add_hint(diags, from, &before, 0);
-		before = (struct line){0};
+		before = (struct kg_text_line){0};
 	}
 }
 

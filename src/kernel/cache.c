@@ -10,6 +10,7 @@
 #include "internal.h"
 
 #include <kgent/paths.h>
+#include <kgent/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,15 +46,14 @@ static guint64 mix_modules(guint64 h)
 	g_autoptr(GBytes) bytes = kg_read_file("/proc/modules", 4u << 20);
 	gsize len = 0;
 	const char *s = bytes ? g_bytes_get_data(bytes, &len) : NULL, *end = s ? s + len : NULL;
+	struct kg_text_line l;
 	guint64 sum = 0;
 
-	while (s && s < end) {
-		const char *nl = memchr(s, '\n', (gsize)(end - s)), *stop = nl ? nl : end;
-		const char *first = memchr(s, ' ', (gsize)(stop - s));
+	while (kg_text_next_line(&s, end, &l)) {
+		const char *stop = l.s + l.len, *first = memchr(l.s, ' ', l.len);
 		const char *second = first ? memchr(first + 1, ' ', (gsize)(stop - first - 1)) : NULL;
 
-		sum += kg_hash64(s, (gsize)((second ? second : stop) - s), 7); /* a sum: their order says nothing */
-		s = stop + 1;
+		sum += kg_hash64(l.s, (gsize)((second ? second : stop) - l.s), 7); /* a sum: their order says nothing */
 	}
 	return (h ^ sum) * 0x9e3779b97f4a7c15u;
 }

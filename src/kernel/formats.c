@@ -17,6 +17,8 @@
  */
 #include "internal.h"
 
+#include <kgent/text.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -148,18 +150,16 @@ GPtrArray *kg_format_parse(struct kg_profile *p, const char *text, gsize len, co
 {
 	g_autoptr(GPtrArray) fields = kg_fields_new();
 	const char *s = text, *end = text + len, *why = NULL;
+	struct kg_text_line l;
 	gboolean seen = FALSE;
 
-	while (s < end && !why) {
-		const char *nl = memchr(s, '\n', (gsize)(end - s));
-		gsize n = (gsize)((nl ? nl : end) - s);
-
-		if (n > 10 && !memcmp(s, "print fmt:", 10)) {
+	while (!why && kg_text_next_line(&s, end, &l)) {
+		if (l.len > 10 && !memcmp(l.s, "print fmt:", 10)) {
 			seen = TRUE;
 			break;
 		}
-		if (n > 7 && !memcmp(s, "\tfield:", 7)) {
-			struct kg_field *f = field(p, s + 7, n - 7);
+		if (l.len > 7 && !memcmp(l.s, "\tfield:", 7)) {
+			struct kg_field *f = field(p, l.s + 7, l.len - 7);
 
 			if (!f)
 				why = "a field's type, offset or size makes no sense";
@@ -168,7 +168,6 @@ GPtrArray *kg_format_parse(struct kg_profile *p, const char *text, gsize len, co
 			else
 				g_ptr_array_add(fields, f);
 		}
-		s += n + 1;
 	}
 	if (!why && !seen)
 		why = "it is cut off";

@@ -11,6 +11,8 @@
  */
 #include "internal.h"
 
+#include <kgent/text.h>
+
 #include <string.h>
 
 #define LINES_MAX 4000000u
@@ -105,16 +107,12 @@ struct kg_index *kg_index_functions(GBytes *text)
 {
 	struct kg_index *ix = index_new(text);
 	const char *s = ix->text, *end = s + ix->text_len;
+	struct kg_text_line l;
 	guint room = 0;
 
-	while (s < end && ix->n < LINES_MAX) {
-		const char *nl = memchr(s, '\n', (gsize)(end - s));
-
-		nl = nl ? nl : end;
-		if (nl > s)
-			function_line(ix, &room, s, (gsize)(nl - s));
-		s = nl + 1;
-	}
+	while (ix->n < LINES_MAX && kg_text_next_line(&s, end, &l))
+		if (l.len)
+			function_line(ix, &room, l.s, l.len);
 	sort(ix);
 	return ix;
 }

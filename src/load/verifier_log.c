@@ -19,25 +19,15 @@
 #define MAX_TEXT 500
 #define TAIL_LINES 8
 
-struct line {
-	const char *s;
-	gsize len;
-};
-
-static gboolean starts(const struct line *l, const char *prefix)
+static gboolean starts(const struct kg_text_line *l, const char *prefix)
 {
 	gsize n = strlen(prefix);
 
 	return l->len >= n && memcmp(l->s, prefix, n) == 0;
 }
 
-static gboolean has(const struct line *l, const char *what)
-{
-	return l->len && memmem(l->s, l->len, what, strlen(what)) != NULL;
-}
-
 /* "12: (79) ...": an instruction. */
-static gboolean parse_insn(const struct line *l, int *ret_index)
+static gboolean parse_insn(const struct kg_text_line *l, int *ret_index)
 {
 	gsize i = 0;
 	int v = 0;
@@ -52,7 +42,7 @@ static gboolean parse_insn(const struct line *l, int *ret_index)
 }
 
 /* "R1=ctx() R10=fp0", "R0_w=...", " R0=inv ...", "0: R1=...", "from 5 to 9: R0=...". */
-static gboolean is_state(const struct line *l)
+static gboolean is_state(const struct kg_text_line *l)
 {
 	gsize i = 0;
 
@@ -67,7 +57,7 @@ static gboolean is_state(const struct line *l)
 	return i < l->len && (l->s[i] == '=' || l->s[i] == '_');
 }
 
-static gboolean is_bookkeeping(const struct line *l)
+static gboolean is_bookkeeping(const struct kg_text_line *l)
 {
 	static const char *const prefixes[] = {"last_idx", "regs=", "parent ", "mark_precise", "caller:", "callee:", "returning from",
 					       "func#", "Func#", "cur state", "old state", "propagating", "stack depth",
@@ -76,7 +66,7 @@ static gboolean is_bookkeeping(const struct line *l)
 	for (guint i = 0; i < G_N_ELEMENTS(prefixes); i++)
 		if (starts(l, prefixes[i]))
 			return TRUE;
-	return has(l, ": safe") || has(l, "didn't have regs=");
+	return kg_text_line_has(l, ": safe") || kg_text_line_has(l, "didn't have regs=");
 }
 
 static char *harmless(const char *s, gsize len)
@@ -130,28 +120,15 @@ static char *explain(const char *reason)
 	return NULL;
 }
 
-static gboolean next_line(const char **s, const char *end, struct line *l)
-{
-	const char *nl;
-
-	if (*s >= end)
-		return FALSE;
-	nl = memchr(*s, '\n', (gsize)(end - *s));
-	l->s = *s;
-	l->len = (gsize)((nl ? nl : end) - *s);
-	*s = nl ? nl + 1 : end;
-	return TRUE;
-}
-
 /* The lines that matter; each borrowed from the log. */
 struct cut {
-	struct line insn, reason, source, state, tail[TAIL_LINES];
-	struct line pending_source;
+	struct kg_text_line insn, reason, source, state, tail[TAIL_LINES];
+	struct kg_text_line pending_source;
 	int index;
 	guint n_tail;
 };
 
-static void take_insn(struct cut *c, const struct line *l, int index)
+static void take_insn(struct cut *c, const struct kg_text_line *l, int index)
 {
 	const char *semi;
 
@@ -159,17 +136,17 @@ static void take_insn(struct cut *c, const struct line *l, int index)
 	if (c->insn.s) {
 		semi = memmem(c->insn.s, c->insn.len, "; R", 3);
 		if (semi)
-			c->state = (struct line){semi + 2, (gsize)(c->insn.s + c->insn.len - semi - 2)};
+			c->state = (struct kg_text_line){semi + 2, (gsize)(c->insn.s + c->insn.len - semi - 2)};
 	}
 	c->insn = *l;
 	c->index = index;
-	c->reason = (struct line){0};
+	c->reason = (struct kg_text_line){0};
 	if (c->pending_source.s)
 		c->source = c->pending_source;
-	c->pending_source = (struct line){0};
+	c->pending_source = (struct kg_text_line){0};
 }
 
-static void take_line(struct cut *c, const struct line *l)
+static void take_line(struct cut *c, const struct kg_text_line *l)
 {
 	int index;
 
@@ -178,14 +155,14 @@ static void take_line(struct cut *c, const struct line *l)
 	if (parse_insn(l, &index))
 		take_insn(c, l, index);
 	else if (starts(l, "; "))
-		c->pending_source = (struct line){l->s + 2, l->len - 2};
+		c->pending_source = (struct kg_text_line){l->s + 2, l->len - 2};
 	else if (is_state(l))
 		c->state = *l;
 	else if (!is_bookkeeping(l) && !c->reason.s && l->len)
 		c->reason = *l;
 }
 
-static void add_tail(struct cut *c, const struct line *l)
+static void add_tail(struct cut *c, const struct kg_text_line *l)
 {
 	if (l->len == 0)
 		return;
@@ -208,7 +185,7 @@ static char *join_tail(const struct cut *c)
 	return g_string_free(out, FALSE);
 }
 
-static char *insn_text(const struct line *l)
+static char *insn_text(const struct kg_text_line *l)
 {
 	const char *semi = memmem(l->s, l->len, "; ", 2);
 
@@ -219,9 +196,9 @@ gboolean kg_verifier_log_parse(const char *log, gsize len, struct kg_verifier_fi
 {
 	struct cut c = {.index = -1};
 	const char *s = log, *end = log + len;
-	struct line l;
+	struct kg_text_line l;
 
-	while (next_line(&s, end, &l)) {
+	while (kg_text_next_line(&s, end, &l)) {
 		take_line(&c, &l);
 		add_tail(&c, &l);
 	}

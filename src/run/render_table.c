@@ -243,19 +243,16 @@ static void write_rows(const struct kg_run_event *ev, const GArray *order, const
 static void write_stack(const struct kg_run_text *stack, GString *out)
 {
 	const char *s = stack->text, *end = stack->text + stack->len;
+	struct kg_text_line l;
 
-	while (s < end) {
-		const char *nl = memchr(s, '\n', (gsize)(end - s));
-		const char *stop = nl ? nl : end;
-
-		while (s < stop && *s == ' ')
-			s++;
-		if (s < stop) {
+	while (kg_text_next_line(&s, end, &l)) {
+		for (; l.len && *l.s == ' '; l.len--)
+			l.s++;
+		if (l.len) {
 			g_string_append(out, "    ");
-			kg_text_escape(s, stop - s, out);
+			kg_text_escape(l.s, (gssize)l.len, out);
 			g_string_append_c(out, '\n');
 		}
-		s = nl ? nl + 1 : end;
 	}
 }
 

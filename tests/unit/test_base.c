@@ -30,6 +30,35 @@ static void test_escape(void **state)
 	expect_escaped("\xc2\x9b" "31m", -1, "\\u{9b}31m");
 }
 
+static void expect_lines(const char *text, gsize len, const char *expected)
+{
+	const char *s = text, *end = text + len;
+	g_autoptr(GString) seen = g_string_new(NULL);
+	struct kg_text_line l = {0};
+
+	while (kg_text_next_line(&s, end, &l)) {
+		g_string_append_c(seen, '<');
+		g_string_append_len(seen, l.s, (gssize)l.len);
+		g_string_append_c(seen, '>');
+	}
+	assert_string_equal(seen->str, expected);
+	assert_ptr_equal(s, end);
+}
+
+static void test_lines(void **state)
+{
+	const struct kg_text_line l = {"R0 !read_ok, more", 11}, empty = {NULL, 0};
+
+	expect_lines("", 0, "");
+	expect_lines("a", 1, "<a>");
+	expect_lines("a\n", 2, "<a>");
+	expect_lines("\n\nab\nc", 6, "<><><ab><c>");
+	expect_lines("ab\ncd", 4, "<ab><c>");
+	assert_true(kg_text_line_has(&l, "read_ok"));
+	assert_false(kg_text_line_has(&l, "more"));
+	assert_false(kg_text_line_has(&empty, "more"));
+}
+
 static void test_distance(void **state)
 {
 	assert_int_equal(kg_text_distance("system", "system", 2), 0);
@@ -101,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_distance),
 		cmocka_unit_test(test_error_keeps_the_first),
 		cmocka_unit_test(test_render_points_at_the_place),
