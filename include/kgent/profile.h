@@ -60,6 +60,8 @@ struct kg_source {
 };
 /** Array of `struct kg_source *`, borrowed. */
 const GPtrArray *kg_profile_sources(const struct kg_profile *p);
+/** The source of this name, borrowed, or NULL where there is none. */
+const struct kg_source *kg_profile_source(const struct kg_profile *p, const char *name);
 
 /**
  * KG_UNKNOWN is not KG_NO: a source is missing or a privilege to find out. An ordinary user gets it for everything that only root can

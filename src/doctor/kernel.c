@@ -19,16 +19,6 @@ static const struct {
 	{"files", "profile", NULL},
 };
 
-static const struct kg_source *find_source(const struct kg_profile *p, const char *name)
-{
-	const GPtrArray *all = kg_profile_sources(p);
-
-	for (guint i = 0; i < all->len; i++)
-		if (!strcmp(((struct kg_source *)g_ptr_array_index(all, i))->name, name))
-			return g_ptr_array_index(all, i);
-	return NULL;
-}
-
 static enum kg_doctor_state state_of(enum kg_source_state s)
 {
 	return s == KG_SOURCE_OK ? KG_DOCTOR_OK : s == KG_SOURCE_PARTIAL ? KG_DOCTOR_LIMITED : KG_DOCTOR_MISSING;
@@ -40,7 +30,7 @@ void kg_doctor_kernel(struct kg_doctor *d, struct kg_profile *p)
 
 	kg_doctor_add(d, kernel, "release", KG_DOCTOR_OK, release, NULL, NULL);
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-		const struct kg_source *s = find_source(p, rows[i].source);
+		const struct kg_source *s = kg_profile_source(p, rows[i].source);
 
 		if (!s)
 			continue;

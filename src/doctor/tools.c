@@ -91,18 +91,11 @@ static void add_cards(struct kg_doctor *d)
 
 static void add_cache(struct kg_doctor *d, struct kg_profile *p)
 {
-	const GPtrArray *all = kg_profile_sources(p);
+	const struct kg_source *s = kg_profile_source(p, "cache");
 
-	for (guint i = 0; i < all->len; i++) {
-		const struct kg_source *s = g_ptr_array_index(all, i);
-
-		if (strcmp(s->name, "cache"))
-			continue;
-		gboolean is_good = s->state == KG_SOURCE_OK;
-
-		kg_doctor_add(d, own, "cache", is_good ? KG_DOCTOR_OK : KG_DOCTOR_LIMITED, s->why ? s->why : "the kernel's profile is cached",
-			      s->cost, s->mend);
-	}
+	if (s)
+		kg_doctor_add(d, own, "cache", s->state == KG_SOURCE_OK ? KG_DOCTOR_OK : KG_DOCTOR_LIMITED,
+			      s->why ? s->why : "the kernel's profile is cached", s->cost, s->mend);
 }
 
 void kg_doctor_data(struct kg_doctor *d, struct kg_profile *p)

@@ -219,7 +219,7 @@ int kg_profile_member(struct kg_profile *p, const char *type, const char *path, 
 
 	if (!kg_profile_btf(p))
 		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "members of %s are not known: %s", type,
-				    kg_profile_source(p, "btf")->why);
+				    kg_source_get(p, "btf")->why);
 	w.b = find_composite(p, type, &w.id);
 	if (!w.b)
 		return kg_error_set(err, KG_E_NOTFOUND, STAGE, "this kernel has no %s with members", type);

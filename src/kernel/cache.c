@@ -235,8 +235,8 @@ void kg_cache_write(struct kg_profile *p, const struct kg_profile_opts *opts)
 		prune(dir);
 	if (err.code)
 		kg_source_set(p, "cache", KG_SOURCE_MISSING, 0, err.msg, cost, NULL);
-	else if (kg_profile_source(p, "cache")->why) {
-		g_autofree char *why = g_strdup_printf("%s; it was made anew", kg_profile_source(p, "cache")->why);
+	else if (kg_source_get(p, "cache")->why) {
+		g_autofree char *why = g_strdup_printf("%s; it was made anew", kg_source_get(p, "cache")->why);
 
 		kg_source_set(p, "cache", KG_SOURCE_OK, 0, why, NULL, NULL);
 	} else

@@ -169,7 +169,7 @@ static void probe_tracing(struct kg_profile *p, enum kg_feature_id id, enum bpf_
 	if (p->features[id].answer == KG_NO)
 		return;
 	if (!b) {
-		answer(p, id, KG_NO, g_strdup_printf("%s need BTF: %s", table[id].words, kg_profile_source(p, "btf")->why));
+		answer(p, id, KG_NO, g_strdup_printf("%s need BTF: %s", table[id].words, kg_source_get(p, "btf")->why));
 		return;
 	}
 	for (int i = 0; functions[i] && !btf_id; i++)

@@ -62,7 +62,7 @@ static struct kg_point *point(struct kg_profile *p, enum kg_probe_kind kind, con
 /* Why nothing can be said of this whole class of things. Owned. */
 static char *not_known(struct kg_profile *p, const char *source)
 {
-	const char *why = kg_profile_source(p, source)->why;
+	const char *why = kg_source_get(p, source)->why;
 
 	return why ? g_strdup_printf("the kernel's %s are not known: %s", source, why) : g_strdup_printf("the kernel's %s are not known", source);
 }

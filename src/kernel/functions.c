@@ -294,7 +294,7 @@ void kg_gather_functions(struct kg_profile *p)
 		kg_source_set(p, "functions", KG_SOURCE_OK, count(p->texts[KG_TEXT_FUNCTIONS]), NULL, NULL, NULL);
 		return;
 	}
-	struct kg_source *tracefs = kg_profile_source(p, "tracefs");
+	struct kg_source *tracefs = kg_source_get(p, "tracefs");
 	g_autofree char *why = NULL;
 
 	if (!path)

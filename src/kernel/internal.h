@@ -91,7 +91,8 @@ struct kg_profile {
 
 /* profile.c */
 struct kg_profile *kg_profile_new(void);
-struct kg_source *kg_profile_source(struct kg_profile *p, const char *name);
+/* The source of this name; where there is none yet, a new one that is missing. */
+struct kg_source *kg_source_get(struct kg_profile *p, const char *name);
 /* Set a source's state; why, cost and mend may be NULL and are copied. */
 void kg_source_set(struct kg_profile *p, const char *name, enum kg_source_state state, unsigned n, const char *why,
 		   const char *cost, const char *mend);

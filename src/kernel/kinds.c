@@ -28,14 +28,14 @@ static enum kg_answer fentry(struct kg_profile *p, enum kg_probe_kind kind, cons
 {
 	enum kg_answer a = by_feature(p, kind, KG_FEATURE_FENTRY, why);
 
-	if (a == KG_NO || kg_profile_source(p, "btf")->state != KG_SOURCE_MISSING)
+	if (a == KG_NO || kg_source_get(p, "btf")->state != KG_SOURCE_MISSING)
 		return a;
-	return remember(p, kind, KG_NO, g_strdup_printf("it needs BTF: %s", kg_profile_source(p, "btf")->why), why);
+	return remember(p, kind, KG_NO, g_strdup_printf("it needs BTF: %s", kg_source_get(p, "btf")->why), why);
 }
 
 static enum kg_answer tracepoint(struct kg_profile *p, enum kg_probe_kind kind, const char **why)
 {
-	const struct kg_source *s = kg_profile_source(p, "tracepoints");
+	const struct kg_source *s = kg_source_get(p, "tracepoints");
 	enum kg_answer a = by_feature(p, kind, KG_FEATURE_TRACEPOINT, why);
 
 	if (a == KG_NO || s->state != KG_SOURCE_MISSING)

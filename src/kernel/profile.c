@@ -75,7 +75,7 @@ struct kg_profile *kg_profile_free(struct kg_profile *p)
 	return NULL;
 }
 
-struct kg_source *kg_profile_source(struct kg_profile *p, const char *name)
+static struct kg_source *find_source(const struct kg_profile *p, const char *name)
 {
 	for (guint i = 0; i < p->sources->len; i++) {
 		struct kg_source *s = g_ptr_array_index(p->sources, i);
@@ -83,8 +83,21 @@ struct kg_source *kg_profile_source(struct kg_profile *p, const char *name)
 		if (!strcmp(s->name, name))
 			return s;
 	}
-	struct kg_source *s = g_new0(struct kg_source, 1);
+	return NULL;
+}
 
+const struct kg_source *kg_profile_source(const struct kg_profile *p, const char *name)
+{
+	return find_source(p, name);
+}
+
+struct kg_source *kg_source_get(struct kg_profile *p, const char *name)
+{
+	struct kg_source *s = find_source(p, name);
+
+	if (s)
+		return s;
+	s = g_new0(struct kg_source, 1);
 	s->name = kg_profile_str(p, name);
 	s->state = KG_SOURCE_MISSING;
 	g_ptr_array_add(p->sources, s);
@@ -94,7 +107,7 @@ struct kg_source *kg_profile_source(struct kg_profile *p, const char *name)
 void kg_source_set(struct kg_profile *p, const char *name, enum kg_source_state state, unsigned n, const char *why,
 		   const char *cost, const char *mend)
 {
-	struct kg_source *s = kg_profile_source(p, name);
+	struct kg_source *s = kg_source_get(p, name);
 	/* The new texts may be the old ones. */
 	char *w = g_strdup(why), *c = g_strdup(cost), *m = g_strdup(mend);
 

@@ -166,7 +166,7 @@ static void judge_functions(struct kg_profile *p)
 
 		kg_source_set(p, "functions", functions->n ? KG_SOURCE_PARTIAL : KG_SOURCE_MISSING, functions->n, why,
 			      "some functions are not known", NULL);
-	} else if (functions->n && !p->functions_sure && kg_profile_source(p, "functions")->state != KG_SOURCE_PARTIAL) {
+	} else if (functions->n && !p->functions_sure && kg_source_get(p, "functions")->state != KG_SOURCE_PARTIAL) {
 		kg_source_set(p, "functions", KG_SOURCE_PARTIAL, functions->n, "meta.json does not say that the file functions is the kernel's "
 			      "own list", "a function that is marked notrace looks as if it could be traced", NULL);
 	} else if (functions->n && p->functions_sure) {

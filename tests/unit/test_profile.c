@@ -35,13 +35,11 @@ static struct kg_profile *open_with(struct kg_profile_opts opts)
 
 static const struct kg_source *source(const struct kg_profile *p, const char *name)
 {
-	const GPtrArray *all = kg_profile_sources(p);
+	const struct kg_source *s = kg_profile_source(p, name);
 
-	for (guint i = 0; i < all->len; i++)
-		if (!strcmp(((struct kg_source *)g_ptr_array_index(all, i))->name, name))
-			return g_ptr_array_index(all, i);
-	fail_msg("there is no source %s", name);
-	return NULL;
+	if (!s)
+		fail_msg("there is no source %s", name);
+	return s;
 }
 
 static char *new_dir(const char *name)
@@ -305,16 +303,6 @@ static int as_nobody(int (*f)(const char *arg), const char *arg)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 100;
 }
 
-static const struct kg_source *find_source(const struct kg_profile *p, const char *name)
-{
-	const GPtrArray *all = kg_profile_sources(p);
-
-	for (guint i = 0; i < all->len; i++)
-		if (!strcmp(((struct kg_source *)g_ptr_array_index(all, i))->name, name))
-			return g_ptr_array_index(all, i);
-	return NULL;
-}
-
 static int read_only_cache(const char *cache)
 {
 	struct kg_profile_opts opts = {.cache_dir = cache};
@@ -322,7 +310,7 @@ static int read_only_cache(const char *cache)
 
 	if (kg_profile_open(&opts, &p, NULL))
 		return 1;
-	const struct kg_source *s = find_source(p, "cache");
+	const struct kg_source *s = kg_profile_source(p, "cache");
 	int r = !s || s->state != KG_SOURCE_MISSING || !s->why ? 2 : 0;
 
 	kg_profile_free(p);
@@ -348,7 +336,7 @@ static int unprivileged(const char *cache)
 
 	if (kg_profile_open(&opts, &p, NULL))
 		return 1;
-	const struct kg_source *cached = find_source(p, "cache"), *tracefs = find_source(p, "tracefs");
+	const struct kg_source *cached = kg_profile_source(p, "cache"), *tracefs = kg_profile_source(p, "tracefs");
 
 	if (!cached || cached->state != KG_SOURCE_OK || cached->n)
 		return 2; /* made by this user, not root's */
@@ -364,7 +352,7 @@ static int unprivileged(const char *cache)
 	if (kg_profile_kind_usable(p, KG_PROBE_RAWTRACEPOINT, &why) == KG_YES || kg_profile_kind_usable(p, KG_PROBE_FENTRY, &why) == KG_YES || !why)
 		return 7; /* it was not tried, so it is not promised */
 	kg_profile_free(p);
-	if (kg_profile_open(&opts, &p, NULL) || find_source(p, "cache")->n != 1)
+	if (kg_profile_open(&opts, &p, NULL) || kg_profile_source(p, "cache")->n != 1)
 		return 6; /* its own cache serves it */
 	kg_profile_free(p);
 	return 0;

@@ -41,13 +41,11 @@ static struct kg_profile *open_work(void)
 
 static const struct kg_source *source(const struct kg_profile *p, const char *name)
 {
-	const GPtrArray *all = kg_profile_sources(p);
+	const struct kg_source *s = kg_profile_source(p, name);
 
-	for (guint i = 0; i < all->len; i++)
-		if (!strcmp(((struct kg_source *)g_ptr_array_index(all, i))->name, name))
-			return g_ptr_array_index(all, i);
-	fail_msg("there is no source %s", name);
-	return NULL;
+	if (!s)
+		fail_msg("there is no source %s", name);
+	return s;
 }
 
 /* Ask a bit of everything. */
