@@ -91,6 +91,25 @@ struct kg_bpftrace_call {
  * @return 0; -KG_E_INVAL: it can't be read; -KG_E_NOTFOUND: no such program; -KG_E_UNSUPPORTED: a word has a space in it, which 0.17 can't pass on
  */
 int kg_bpftrace_command(const char *command, char **ret, struct kg_error *err);
+/**
+ * What compiling, loading and running a program all begin with: the tool, the command as bpftrace takes it, the program as a file.
+ * Not to be copied. Release with kg_bpftrace_input_clear().
+ */
+struct kg_bpftrace_input {
+	const struct kg_bpftrace *tool; /**< the caller's, or [found] */
+	struct kg_bpftrace found;       /**< zero where the caller had a tool */
+	char *command;                  /**< as of kg_bpftrace_command(); NULL: none. Owned */
+	int program;                    /**< memory file with the program, to become the child's descriptor 3 */
+};
+/**
+ * @param tool the caller's, which must outlive [ret]; NULL: kg_bpftrace_find()
+ * @param command words as for a shell; NULL: none
+ * @param ret on failure there is nothing to release
+ * @return 0; errors of kg_bpftrace_command() and kg_bpftrace_find(); -KG_E_IO: no memory file could be made
+ */
+int kg_bpftrace_input_open(const char *program, const struct kg_bpftrace *tool, const char *command, struct kg_bpftrace_input *ret,
+			   struct kg_error *err);
+void kg_bpftrace_input_clear(struct kg_bpftrace_input *in);
 /** Its argument vector (g_strfreev()); the program is read from descriptor 3, which is KG_BPFTRACE_FILE to it. */
 char **kg_bpftrace_argv(const struct kg_bpftrace_call *call);
 /** Its environment (g_strfreev()): no BPFTRACE_* but those of the limits. */

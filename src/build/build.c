@@ -178,41 +178,35 @@ static int compile(const struct kg_bpftrace *tool, int program, int object, cons
 	return r;
 }
 
-static int build_with(const struct kg_bpftrace *tool, const char *program, const struct kg_build_opts *opts, struct kg_build_result *res,
+static int build_with(const struct kg_bpftrace_input *in, const struct kg_build_opts *opts, struct kg_build_result *res,
 		      struct kg_error *err)
 {
-	int text = kg_child_memfd("program.bt", program, strlen(program));
 	int object = memfd_create("program.o", MFD_CLOEXEC);
 	int r;
 
-	if (text < 0 || object < 0)
-		r = kg_error_set(err, KG_E_IO, STAGE, "can't make a memory file: %s", g_strerror(errno));
-	else
-		r = compile(tool, text, object, opts, res, err);
-	if (text >= 0)
-		close(text);
-	if (object >= 0)
-		close(object);
+	if (object < 0)
+		return kg_error_set(err, KG_E_IO, STAGE, "can't make a memory file: %s", g_strerror(errno));
+	r = compile(in->tool, in->program, object, opts, res, err);
+	close(object);
 	return r;
 }
 
 int kg_build(const char *program, const struct kg_build_opts *opts, struct kg_build_result *ret, struct kg_error *err)
 {
 	static const struct kg_build_opts defaults;
-	struct kg_bpftrace found = {0};
+	struct kg_bpftrace_input in;
 	struct kg_build_result res = {0};
 	gint64 start = g_get_monotonic_time();
-	int r = 0;
+	int r;
 
 	if (!opts)
 		opts = &defaults;
-	if (!opts->tool)
-		r = kg_bpftrace_find(&found, err);
+	r = kg_bpftrace_input_open(program, opts->tool, NULL, &in, err);
 	if (r)
 		return r;
 	res.diags = kg_diags_new();
-	r = build_with(opts->tool ? opts->tool : &found, program, opts, &res, err);
-	kg_bpftrace_clear(&found);
+	r = build_with(&in, opts, &res, err);
+	kg_bpftrace_input_clear(&in);
 	if (r) {
 		kg_build_result_clear(&res);
 		return r;

@@ -7,6 +7,7 @@
  */
 #include <kgent/child.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -222,4 +223,33 @@ int kg_bpftrace_command(const char *command, char **ret, struct kg_error *err)
 	argv[0] = path;
 	*ret = g_strjoinv(" ", argv);
 	return 0;
+}
+
+int kg_bpftrace_input_open(const char *program, const struct kg_bpftrace *tool, const char *command, struct kg_bpftrace_input *ret,
+			   struct kg_error *err)
+{
+	int r = 0;
+
+	*ret = (struct kg_bpftrace_input){.tool = tool ? tool : &ret->found, .program = -1};
+	if (command)
+		r = kg_bpftrace_command(command, &ret->command, err);
+	if (r == 0 && !tool)
+		r = kg_bpftrace_find(&ret->found, err);
+	if (r == 0) {
+		ret->program = kg_child_memfd("program.bt", program, strlen(program));
+		if (ret->program < 0)
+			r = kg_error_set(err, KG_E_IO, STAGE, "can't make a memory file: %s", g_strerror(errno));
+	}
+	if (r)
+		kg_bpftrace_input_clear(ret);
+	return r;
+}
+
+void kg_bpftrace_input_clear(struct kg_bpftrace_input *in)
+{
+	kg_bpftrace_clear(&in->found);
+	g_clear_pointer(&in->command, g_free);
+	if (in->program >= 0)
+		close(in->program);
+	in->program = -1;
 }

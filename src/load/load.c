@@ -81,19 +81,18 @@ static void take_finding(const struct supervised *s, struct kg_load_result *res)
 		parse_log(s->messages->str, &res->finding);
 }
 
-static struct kg_bpftrace_call make_call(const struct kg_bpftrace *tool, const struct kg_load_opts *opts, const char *const *options)
+static struct kg_bpftrace_call make_call(const struct kg_load_opts *opts, const char *const *options)
 {
-	return (struct kg_bpftrace_call){.tool = tool, .limits = opts->limits, .options = options, .args = opts->args,
+	return (struct kg_bpftrace_call){.tool = opts->tool, .limits = opts->limits, .options = options, .args = opts->args,
 					 .command = opts->command, .allow_unsafe = opts->allow_unsafe, .pid = opts->pid};
 }
 
 /* A second run, for the log alone. Whatever goes wrong here only costs the explanation. */
-static void fetch_log(const struct kg_bpftrace *tool, int program, const struct kg_load_opts *opts, int timeout_ms,
-		      struct kg_load_result *res)
+static void fetch_log(int program, const struct kg_load_opts *opts, int timeout_ms, struct kg_load_result *res)
 {
 	static const char *const options[] = {"-v", NULL};
 	static const char *const env[] = {LOG_SIZE, NULL};
-	struct kg_bpftrace_call call = make_call(tool, opts, options);
+	struct kg_bpftrace_call call = make_call(opts, options);
 	struct supervised seen;
 	_cleanup_error_ struct kg_error e = {0};
 
@@ -181,7 +180,7 @@ static void judge_early_end(const struct supervised *s, struct kg_load_result *r
 		res->why = g_strdup_printf("bpftrace %s and did not say why", how);
 }
 
-static void judge(const struct supervised *s, const struct kg_bpftrace *tool, const struct kg_load_opts *opts, int timeout_ms,
+static void judge(const struct supervised *s, const struct kg_load_opts *opts, int timeout_ms,
 		  struct kg_load_result *res)
 {
 	const char *skipped = left_out(res->diags);
@@ -189,7 +188,7 @@ static void judge(const struct supervised *s, const struct kg_bpftrace *tool, co
 	res->n_probes = s->n_probes;
 	res->n_loaded = (int)s->programs->len;
 	if (s->unknown)
-		not_checked(res, g_strdup_printf("%s (%s)", s->unknown, tool->text));
+		not_checked(res, g_strdup_printf("%s (%s)", s->unknown, opts->tool->text));
 	else if (s->is_over_time)
 		not_checked(res, g_strdup_printf("bpftrace did not finish loading within %d s", (timeout_ms + 999) / 1000));
 	else if (s->is_too_much)
@@ -209,11 +208,11 @@ static void judge(const struct supervised *s, const struct kg_bpftrace *tool, co
 		not_checked(res, g_strdup_printf("only %d of %d programs were seen to be loaded", res->n_loaded, s->n_probes));
 }
 
-static int load_with(const struct kg_bpftrace *tool, int program, const struct kg_load_opts *opts, struct kg_load_result *res,
-		     struct kg_error *err)
+/* With the tool and the command settled in [opts]. */
+static int load_with(int program, const struct kg_load_opts *opts, struct kg_load_result *res, struct kg_error *err)
 {
 	static const char *const options[] = {"-f", "json", NULL};
-	struct kg_bpftrace_call call = make_call(tool, opts, options);
+	struct kg_bpftrace_call call = make_call(opts, options);
 	int timeout_ms = opts->timeout_ms > 0 ? opts->timeout_ms : TIMEOUT_MS;
 	gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
 	struct supervised seen;
@@ -236,10 +235,10 @@ static int load_with(const struct kg_bpftrace *tool, int program, const struct k
 			res->n_loaded = (int)seen.programs->len;
 			take_finding(&seen, res);
 			if (!res->finding.reason && left_ms > 0)
-				fetch_log(tool, program, opts, left_ms, res);
+				fetch_log(program, opts, left_ms, res);
 			refused_by_verifier(res);
 		} else {
-			judge(&seen, tool, opts, timeout_ms, res);
+			judge(&seen, opts, timeout_ms, res);
 		}
 	}
 	supervised_clear(&seen);
@@ -249,38 +248,27 @@ static int load_with(const struct kg_bpftrace *tool, int program, const struct k
 int kg_load(const char *program, const struct kg_load_opts *opts, struct kg_load_result *ret, struct kg_error *err)
 {
 	static const struct kg_load_opts defaults;
-	struct kg_bpftrace found = {0};
 	struct kg_load_result res = {.n_probes = -1};
-	g_autofree char *command = NULL;
-	struct kg_load_opts with_command;
+	struct kg_bpftrace_input in;
+	struct kg_load_opts settled;
 	gint64 start = g_get_monotonic_time();
-	int fd, r = 0;
+	int r;
 
 	if (!opts)
 		opts = &defaults;
-	if (opts->command)
-		r = kg_bpftrace_command(opts->command, &command, err);
+	r = kg_bpftrace_input_open(program, opts->tool, opts->command, &in, err);
 	if (r)
 		return r;
-	with_command = *opts;
-	with_command.command = command;
-	opts = &with_command;
-	if (!opts->tool)
-		r = kg_bpftrace_find(&found, err);
-	if (r)
-		return r;
+	settled = *opts;
+	settled.tool = in.tool;
+	settled.command = in.command;
 	res.diags = kg_diags_new();
 	res.finding.insn_index = -1;
-	if (!kg_load_possible(&res.why, &res.mend)) {
+	if (kg_load_possible(&res.why, &res.mend))
+		r = load_with(in.program, &settled, &res, err);
+	else
 		res.outcome = KG_LOAD_NOT_CHECKED;
-	} else {
-		fd = kg_child_memfd("program.bt", program, strlen(program));
-		r = fd < 0 ? kg_error_set(err, KG_E_IO, STAGE, "can't make a memory file: %s", g_strerror(errno))
-			   : load_with(opts->tool ? opts->tool : &found, fd, opts, &res, err);
-		if (fd >= 0)
-			close(fd);
-	}
-	kg_bpftrace_clear(&found);
+	kg_bpftrace_input_clear(&in);
 	if (r) {
 		kg_load_result_clear(&res);
 		return r;

@@ -544,12 +544,12 @@ static void judge(struct runner *r)
 	}
 }
 
-static int start(struct runner *r, const struct kg_bpftrace *tool, int program, struct kg_error *err)
+static int start(struct runner *r, int program, struct kg_error *err)
 {
 	static const char *const plain[] = {"-f", "json", NULL};
 	static const char *const apart[] = {"-f", "json", "-o", OUTPUT_FILE, NULL};
 	const struct kg_run_opts *o = r->opts;
-	struct kg_bpftrace_call call = {.tool = tool, .limits = o->limits, .options = o->command ? apart : plain, .args = o->args,
+	struct kg_bpftrace_call call = {.tool = o->tool, .limits = o->limits, .options = o->command ? apart : plain, .args = o->args,
 					.command = o->command, .allow_unsafe = o->allow_unsafe, .pid = o->pid};
 	g_auto(GStrv) argv = kg_bpftrace_argv(&call);
 	g_auto(GStrv) env = kg_bpftrace_env(&call);
@@ -602,8 +602,9 @@ static void finish(struct runner *r)
 		r->res->observed_ns = ((r->stopped_us ? r->stopped_us : now_us()) - r->attached_us) * 1000;
 }
 
-static int run_with(const struct kg_bpftrace *tool, int program, const struct kg_run_opts *opts, kg_run_event_fn fn, void *user,
-		    struct kg_run_result *res, struct kg_error *err)
+/* With the tool and the command settled in [opts]. */
+static int run_with(int program, const struct kg_run_opts *opts, kg_run_event_fn fn, void *user, struct kg_run_result *res,
+		    struct kg_error *err)
 {
 	struct runner r = {.opts = opts, .fn = fn, .user = user, .res = res, .child = KG_CHILD_INIT, .output = -1, .is_compiling = TRUE};
 	gsize max_line = opts->max_line_bytes ? opts->max_line_bytes : MAX_LINE;
@@ -614,7 +615,7 @@ static int run_with(const struct kg_bpftrace *tool, int program, const struct kg
 	r.full = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	lines_init(&r.lines, max_line);
 	lines_init(&r.command_lines, max_line);
-	ret = start(&r, tool, program, err);
+	ret = start(&r, program, err);
 	if (ret == 0) {
 		loop(&r);
 		finish(&r);
@@ -633,32 +634,22 @@ int kg_run(const char *program, const struct kg_run_opts *opts, kg_run_event_fn 
 	   struct kg_error *err)
 {
 	static const struct kg_run_opts defaults;
-	struct kg_bpftrace found = {0};
 	struct kg_run_result res = {.n_probes = -1, .exit_status = -1};
-	g_autofree char *command = NULL;
-	struct kg_run_opts with_command;
-	int fd, r = 0;
+	struct kg_bpftrace_input in;
+	struct kg_run_opts settled;
+	int r;
 
 	if (!opts)
 		opts = &defaults;
-	if (opts->command)
-		r = kg_bpftrace_command(opts->command, &command, err);
+	r = kg_bpftrace_input_open(program, opts->tool, opts->command, &in, err);
 	if (r)
 		return r;
-	with_command = *opts;
-	with_command.command = command;
-	opts = &with_command;
-	if (!opts->tool)
-		r = kg_bpftrace_find(&found, err);
-	if (r)
-		return r;
+	settled = *opts;
+	settled.tool = in.tool;
+	settled.command = in.command;
 	res.diags = kg_diags_new();
-	fd = kg_child_memfd("program.bt", program, strlen(program));
-	r = fd < 0 ? kg_error_set(err, KG_E_IO, STAGE, "can't make a memory file: %s", g_strerror(errno))
-		   : run_with(opts->tool ? opts->tool : &found, fd, opts, fn, user, &res, err);
-	if (fd >= 0)
-		close(fd);
-	kg_bpftrace_clear(&found);
+	r = run_with(in.program, &settled, fn, user, &res, err);
+	kg_bpftrace_input_clear(&in);
 	if (r)
 		kg_run_result_clear(&res);
 	else
