@@ -25,7 +25,6 @@ struct kg_bytes_at {
 	GHashTable *bytes; /**< gint64 address (g_int64_hash) -> GUINT_TO_POINTER(byte) */
 	uint8_t other;
 };
-enum kg_space { KG_SPACE_KERNEL, KG_SPACE_USER, KG_SPACES };
 
 /** The result of the n-th call of a helper in this run, in the order of execution. */
 struct kg_answer_of_helper {
