@@ -16,7 +16,7 @@
 /** Where things lie in the interpreter's address space. Addresses outside are kernel or user memory of the world. */
 #define KG_AT_STACK 0x6b00000000000000ull  /**< r10 of frame 0 is KG_AT_STACK + 512; frame n lies n * 0x10000 above */
 #define KG_AT_CONTEXT 0x6b10000000000000ull
-#define KG_AT_PACKET 0x6b20000000000000ull
+#define KG_AT_PACKET 0x60000000ull         /**< below 4 GiB: packet programs load it as 32 bits */
 #define KG_AT_MAP 0x6b30000000000000ull    /**< + 0x100000000 * map: the map itself (for helpers) */
 #define KG_AT_VALUE 0x6b40000000000000ull  /**< values of maps and records of ring buffers, each with a gap behind it */
 

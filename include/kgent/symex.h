@@ -56,6 +56,7 @@ struct kg_read {
 	struct kg_word address, value; /**< value: 8 * n_bytes wide where n_bytes <= 8 */
 	guint n_bytes;
 	gboolean is_string;
+	gboolean is_wrong_space; /**< BTF or the event says that the address is of the other space */
 	char *name;       /**< "sk->__sk_common.skc_dport", or NULL */
 	const char *type; /**< or NULL */
 	gboolean is_big_endian, is_signed;
@@ -114,7 +115,14 @@ struct kg_state *kg_state_free(struct kg_state *state);
 int kg_symex_run(struct kg_symex *x, const struct kg_object *object, guint program, struct kg_event *event, const struct kg_state *from,
 		 kg_path_fn visit, void *user, struct kg_error *err);
 
-/** Read memory as a probe read does, for contracts: named and remembered on no path. */
+/** What the map held under [key] when the path's last run began: KG_YES and *ret (bytes, borrowed), KG_NO, or KG_UNKNOWN: the program did not ask. */
+enum kg_answer kg_symex_before(const struct kg_path *path, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret, guint *ret_n);
+/** The conditions that the path decided on, as words of 1 bit; owned array of struct kg_word. */
+GArray *kg_symex_decisions(const struct kg_path *path);
+/** The event that kg_symex_read() and contracts' names are about from here on. kg_symex_event() sets it to the new one. */
+void kg_symex_look_at(struct kg_symex *x, const struct kg_event *event);
+const struct kg_event *kg_symex_looked_at(const struct kg_symex *x);
+/** Read memory as a probe read does, for contracts: named and remembered on no path. Addresses in the context read that of the event looked at. */
 int kg_symex_read(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n_bytes, struct kg_word *ret);
 /** The byte [i] of the text at [address]: 0 behind its NUL. */
 struct kg_word kg_symex_text_byte(struct kg_symex *x, enum kg_space space, struct kg_word address, guint i);

@@ -347,6 +347,7 @@ struct kg_event *kg_symex_event(struct kg_symex *x, const struct kg_object *obje
 	m = (struct making){.x = x, .event = event, .cells = cells_new(DYNAMIC_AT)};
 	make_context(&m, p);
 	m.cells->n = MAX(m.n_used, 1);
+	x->current = event;
 	context->cells = m.cells;
 	return event;
 }

@@ -342,3 +342,36 @@ void map_end_run(struct kg_state *s)
 			effect->value[k] = cells_byte(s->x, after, k);
 	}
 }
+
+static gboolean same_key(const struct entry *entry, const struct kg_word *key, guint n_key)
+{
+	if (entry->n_key != n_key)
+		return FALSE;
+	for (guint i = 0; i < n_key; i++)
+		if (!word_same(entry->key[i], key[i]))
+			return FALSE;
+	return TRUE;
+}
+
+enum kg_answer kg_symex_before(const struct kg_path *path, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret, guint *ret_n)
+{
+	struct kg_state *s = path->state;
+
+	for (guint i = s->entries->len; i-- > 0;) {
+		const struct entry *entry = &g_array_index(s->entries, struct entry, i);
+		struct kg_word *bytes;
+
+		if (entry->map != map || (entry->run == s->run && !entry->is_from_before) || !same_key(entry, key, n_key))
+			continue;
+		if (!entry->was_present || !entry->before)
+			return KG_NO;
+		bytes = g_new(struct kg_word, entry->before->n);
+		g_ptr_array_add(s->x->owned, bytes);
+		for (guint k = 0; k < entry->before->n; k++)
+			bytes[k] = cells_byte(s->x, entry->before, k);
+		*ret = bytes;
+		*ret_n = entry->before->n;
+		return KG_YES;
+	}
+	return KG_UNKNOWN;
+}

@@ -104,6 +104,7 @@ struct kg_symex {
 	guint n_paths, n_steps, n_limit;
 	guint n_fresh;
 	struct kg_word question; /* of kg_symex_can(), with what was preferred since */
+	const struct kg_event *current; /* kg_symex_look_at() */
 	const char *limit;    /* which bound ended the exploring, or NULL */
 	struct kg_word fork;  /* with -SX_FORK: the condition that the path has to decide */
 };

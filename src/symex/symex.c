@@ -477,6 +477,30 @@ uint64_t kg_symex_value(struct kg_symex *x, struct kg_word w)
 	return solver_value(x->solver, w);
 }
 
+void kg_symex_look_at(struct kg_symex *x, const struct kg_event *event)
+{
+	x->current = event;
+}
+
+const struct kg_event *kg_symex_looked_at(const struct kg_symex *x)
+{
+	return x->current;
+}
+
+GArray *kg_symex_decisions(const struct kg_path *path)
+{
+	GArray *ret = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
+	GHashTableIter it;
+	gpointer term;
+
+	g_hash_table_iter_init(&it, path->state->decided);
+	while (g_hash_table_iter_next(&it, &term, NULL)) {
+		struct kg_word word = {.term = term};
+		g_array_append_val(ret, word);
+	}
+	return ret;
+}
+
 const char *kg_symex_reason(const struct kg_symex *x)
 {
 	return x->limit ? x->limit : solver_reason(x->solver);

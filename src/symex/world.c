@@ -151,6 +151,7 @@ static void name_read(struct kg_symex *x, struct kg_read *read)
 		offset = 0;
 	if (!typed)
 		return;
+	read->is_wrong_space = typed->space == KG_SPACE_USER && read->space == KG_SPACE_KERNEL;
 	type = pointee(typed->type);
 	if (type && is_struct(type) && x->opts.profile && offset >= 0)
 		look_in(x->opts.profile, type, "", (guint)offset, read->n_bytes, 0, &member);
@@ -237,8 +238,23 @@ struct kg_word outside_word(struct kg_symex *x, struct kg_state *s, enum kg_spac
 
 int kg_symex_read(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n_bytes, struct kg_word *ret)
 {
+	struct cells *cells = x->current ? ((struct context *)x->current->own)->cells : NULL;
+	struct kg_word bytes[8];
+
 	if (n_bytes == 0 || n_bytes > 8)
 		return -KG_E_INVAL;
+	if (cells && !address.term && address.bits >= KG_AT_CONTEXT && address.bits + n_bytes <= KG_AT_CONTEXT + cells->n) {
+		for (guint i = 0; i < n_bytes; i++)
+			bytes[i] = cells_byte(x, cells, (guint)(address.bits - KG_AT_CONTEXT) + i);
+		*ret = sx_join(x, bytes, n_bytes);
+		return 0;
+	}
+	if (!address.term && address.bits >= KG_AT_PACKET && address.bits < KG_AT_PACKET + 65536) {
+		for (guint i = 0; i < n_bytes; i++)
+			bytes[i] = solver_byte(x->solver, SOLVER_PACKET, KG_WORD(address.bits - KG_AT_PACKET + i));
+		*ret = sx_join(x, bytes, n_bytes);
+		return 0;
+	}
 	*ret = outside_named(x, space, address, n_bytes)->value;
 	return 0;
 }
