@@ -15,6 +15,18 @@
 #include <linux/bpf.h>
 #include <stdint.h>
 
+/* Constants that <linux/bpf.h> has only since Linux 6.6 (instruction set v4), 6.8 (may_goto) and 6.15 (load-acquire, store-release). */
+#ifndef BPF_MEMSX
+#define BPF_MEMSX 0x80
+#endif
+#ifndef BPF_JCOND
+#define BPF_JCOND 0xe0
+#endif
+#ifndef BPF_LOAD_ACQ
+#define BPF_LOAD_ACQ 0x100
+#define BPF_STORE_REL 0x110
+#endif
+
 /** A value of 1 to 64 bits; its width is known from where it stands. Passed by value. */
 struct kg_word {
 	uint64_t bits;   /**< the number, zero-extended, where [term] is NULL */
@@ -69,6 +81,8 @@ enum kg_flow {
 	KG_FLOW_KFUNC,    /**< call the kernel function with BTF id [number] */
 	KG_FLOW_FUNCTION, /**< call the program's own function at [target]; returns to pc */
 	KG_FLOW_EXIT,     /**< r0 is the result of the function, or of the program */
+	KG_FLOW_MAY_GOTO, /**< to pc, the next one; to [target] when the budget of turns that the kernel gives a loop is used up (BPF_MAX_LOOPS,
+			       8,388,608; or a quarter of a second) */
 };
 struct kg_step {
 	enum kg_flow flow;
@@ -85,14 +99,29 @@ struct kg_cpu {
  * Execute the instruction at cpu->pc up to where the executor has to decide.
  *
  * @param self handed to algebra and memory
- * @return 0; -KG_E_PARSE: not an instruction (opcode, register, offset or jump out of range); the errors of memory's calls
+ * @return 0; -KG_E_PARSE: not an instruction (opcode, register, reserved field, or jump out of range), or pc is behind the end;
+ *         -KG_E_UNSUPPORTED: one of the old packet loads (LD_ABS, LD_IND) or an arena's address cast; the errors of memory's calls
  */
 int kg_isa_step(const struct bpf_insn *insns, gsize n, struct kg_cpu *cpu, const struct kg_algebra *algebra, const struct kg_memory_ops *memory,
 		void *self, struct kg_step *ret, struct kg_error *err);
-/** Are all instructions well formed, and do all jumps and calls lead to the beginning of one? 0 or -KG_E_PARSE with the place. */
+/**
+ * Are all instructions well formed, do all jumps and calls lead to the beginning of one, and does the last one not run off the end?
+ * 0, or the errors of kg_isa_step() with the place.
+ */
 int kg_isa_validate(const struct bpf_insn *insns, gsize n, struct kg_error *err);
 
+/** How many slots the instruction takes: 2 for a 64-bit immediate, else 1. */
+static inline unsigned kg_isa_slots(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_LD | BPF_IMM | BPF_DW) ? 2 : 1;
+}
 /** The name of a helper ("map_lookup_elem"), or NULL. Source: __BPF_FUNC_MAPPER, Linux 6.18. */
 const char *kg_helper_name(int helper);
-/** One instruction as the kernel's verifier prints it ("r1 = *(u64 *)(r6 +112)"). [insn] is followed by the second half of a 64-bit immediate. */
+/** The number of a helper by that name, or -1. */
+int kg_helper_number(const char *name);
+/**
+ * Append one instruction as the kernel's verifier prints it ("r1 = *(u64 *)(r6 +112)"), without the opcode in brackets.
+ * A 64-bit immediate with a pseudo source reads "map[3]", "map[3][0]+8", "subprog[+5]", "btf[7]". [insn] is followed by the second half of a
+ * 64-bit immediate. What is no instruction is shown as "invalid 0x0d". Source: Linux 6.18 kernel/bpf/disasm.c.
+ */
 void kg_isa_print(const struct bpf_insn *insn, GString *out);

@@ -143,6 +143,15 @@ const GPtrArray *kg_profile_members(struct kg_profile *p, const char *type);
  *         same)
  */
 int kg_profile_type(struct kg_profile *p, const char *type, struct kg_field *ret, struct kg_error *err);
+/** The file that vmlinux' BTF is read from; owned. It may not exist. */
+char *kg_profile_btf_path(const struct kg_profile *p);
+struct btf;
+/**
+ * Parse BTF from anywhere with libbpf, after a look at its header and with all references held against what there is.
+ * @param ret_why why not; owned; may be NULL
+ * @return owned (btf__free()), or NULL
+ */
+struct btf *kg_btf_read(const void *data, gsize size, char **ret_why);
 /** The value of an enumerator in BTF ("TCP_ESTABLISHED"). */
 int kg_profile_enumerator(struct kg_profile *p, const char *name, int64_t *ret);
 
