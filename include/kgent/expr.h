@@ -182,3 +182,5 @@ struct kg_macros *kg_macros_free(struct kg_macros *macros);
 gboolean kg_macros_find(const struct kg_macros *macros, const char *name, int64_t *ret);
 /** A name for a value, out of those that begin with [prefix] ("AF_", "E"): for messages. NULL: none. Borrowed. */
 const char *kg_macros_name(const struct kg_macros *macros, const char *prefix, int64_t value);
+/** Appends all names (borrowed char *), for "did you mean". */
+void kg_macros_names(const struct kg_macros *macros, GPtrArray *ret);

@@ -96,10 +96,36 @@ static gboolean has_btf(const struct checker *c)
 /* A name whose own expression is wrong: that was said where it is given. */
 static gboolean is_said(const struct checker *c, const struct kg_bt_node *failed)
 {
-	for (guint i = 0; failed && failed->kind == KG_BT_NAME && i < c->clause->names->len; i++)
-		if (!strcmp(((struct kg_contract_name *)c->clause->names->pdata[i])->name, failed->text))
-			return TRUE;
+	const GPtrArray *lists[] = {c->clause->names, c->clause->span ? c->clause->span->keep : NULL};
+
+	for (int l = 0; failed && failed->kind == KG_BT_NAME && l < 2; l++)
+		for (guint i = 0; lists[l] && i < lists[l]->len; i++)
+			if (!strcmp(((struct kg_contract_name *)lists[l]->pdata[i])->name, failed->text))
+				return TRUE;
 	return FALSE;
+}
+
+/* An argument of the beginning that the end does not have. */
+static gboolean is_of_beginning(const struct checker *c, const char *name)
+{
+	for (guint i = 0; c->clause->span && i < c->clause->span->from->len; i++) {
+		const struct kg_contract_end *e = c->clause->span->from->pdata[i];
+		g_autoptr(GPtrArray) arguments = kg_expr_arguments(e->points->pdata[0], c->profile);
+
+		for (guint j = 0; arguments && j < arguments->len; j++)
+			if (!strcmp(((struct kg_argument *)arguments->pdata[j])->name, name))
+				return TRUE;
+	}
+	return FALSE;
+}
+
+/* A better hint than the evaluator's, which does not know of spans. */
+static void hint_span(const struct checker *c, const struct kg_bt_node *failed, struct kg_error *err)
+{
+	if (!failed || (failed->kind != KG_BT_NAME && failed->kind != KG_BT_MEMBER) || !is_of_beginning(c, failed->text))
+		return;
+	g_clear_pointer(&err->hint, g_free);
+	kg_error_hint(err, "it is known where the span begins, which can keep it: keep: {%s: %s}", failed->text, failed->text);
 }
 
 static gboolean evaluate(struct checker *c, const struct kg_contract_expr *e, struct kg_expr_value *ret)
@@ -110,6 +136,8 @@ static gboolean evaluate(struct checker *c, const struct kg_contract_expr *e, st
 
 	c->env.failed = &failed;
 	r = kg_expr_eval(e->node, &c->env, ret, &err);
+	if (r == -KG_E_NOTFOUND)
+		hint_span(c, failed, &err);
 	if (r < 0 && !is_said(c, failed))
 		take_error(c, e, failed, has_btf(c) ? KG_ERROR : severity_of(r), &err);
 	return r == 0;
@@ -369,25 +397,32 @@ static void check_asks(struct checker *c)
 	}
 }
 
-int kg_contract_check(const struct kg_contract *contract, struct kg_profile *profile, GPtrArray *diags)
+static void check_ways(struct checker *c)
 {
-	struct checker c = {.diags = diags, .profile = profile, .contract = contract};
-	unsigned before = kg_diags_errors(diags);
+	const struct kg_contract *contract = c->contract;
 	guint n_ways = 0;
 
-	check_asks(&c);
-	if (!profile)
-		return kg_diags_errors(diags) > before ? -KG_E_INVAL : 0;
-	c.keep = kg_expr_keep_new();
-	c.values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-	c.is_one_of_many = contract->ways->len > 1;
-	c.env = (struct kg_expr_env){.algebra = &zeros, .profile = profile, .macros = contract->macros, .keep = c.keep,
-				     .read = zero_read, .builtin = zero_builtin};
+	c->keep = kg_expr_keep_new();
+	c->values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	c->is_one_of_many = contract->ways->len > 1;
+	c->env = (struct kg_expr_env){.algebra = &zeros, .profile = c->profile, .macros = contract->macros, .keep = c->keep,
+				      .read = zero_read, .builtin = zero_builtin};
 	for (guint i = 0; i < contract->ways->len; i++)
-		n_ways += check_way(&c, contract->ways->pdata[i]);
-	if (!n_ways && c.is_one_of_many)
-		kg_diag_add(diags, KG_ERROR, CHECK, (struct kg_loc){0}, "this kernel has the attach points of none of the alternatives");
-	g_hash_table_unref(c.values);
-	g_ptr_array_unref(c.keep);
-	return kg_diags_errors(diags) > before ? -KG_E_INVAL : 0;
+		n_ways += check_way(c, contract->ways->pdata[i]);
+	if (!n_ways && c->is_one_of_many)
+		kg_diag_add(c->diags, KG_ERROR, CHECK, (struct kg_loc){0}, "this kernel has the attach points of none of the alternatives");
+	g_hash_table_unref(c->values);
+	g_ptr_array_unref(c->keep);
+}
+
+int kg_contract_check(const struct kg_contract *contract, struct kg_profile *profile, GPtrArray *diags)
+{
+	g_autoptr(GPtrArray) found = kg_diags_new();
+	struct checker c = {.diags = found, .profile = profile, .contract = contract};
+
+	check_asks(&c);
+	if (profile)
+		check_ways(&c);
+	con_move_findings(found, diags);
+	return kg_diags_errors(found) ? -KG_E_INVAL : 0;
 }

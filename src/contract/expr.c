@@ -74,12 +74,14 @@ static int unknown_name(struct eval *ev, const struct kg_bt_node *n, const char 
 		g_ptr_array_add(names, ((struct kg_contract_name *)ev->env->names->pdata[i])->name);
 	for (const struct kg_bt_builtin *b = kg_bt_builtins; b->name; b++)
 		g_ptr_array_add(names, (gpointer)b->name);
+	if (ev->env->macros)
+		kg_macros_names(ev->env->macros, names);
 	near = kg_nearest(name, names);
 	expr_fail(ev, n, err, KG_E_NOTFOUND, "'%s' is not known%s%s", name, ev->env->point ? " at " : "", ev->env->point ? ev->env->point->text : "");
 	if (near)
 		kg_error_hint(err, "did you mean %s?", near);
 	else if (ev->env->point && !ev->env->point->is_wildcard)
-		kg_error_hint(err, "kgent probes -v %s lists the arguments; a text needs quotes", ev->env->point->text);
+		kg_error_hint(err, "kgent probes %s shows its arguments; a text needs quotes", ev->env->point->text);
 	return -KG_E_NOTFOUND;
 }
 

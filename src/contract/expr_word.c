@@ -189,12 +189,27 @@ static struct kg_expr_value combine(const struct kg_expr_env *env, enum kg_bt_op
 		return expr_constant_of(constant_op(op, x->word.bits, y->word.bits));
 	if (op == KG_BT_SHL || op == KG_BT_SHR)
 		wide = is_wide(x);
-	return expr_number_of(arithmetic(env, op, wide, left_is_signed, x->word, y->word), 64, !wide);
+	struct kg_expr_value v = expr_number_of(arithmetic(env, op, wide, left_is_signed, x->word, y->word), 64, !wide);
+
+	v.space = x->space == KG_SPACE_USER || y->space == KG_SPACE_USER ? KG_SPACE_USER : KG_SPACE_KERNEL; /* an address and an offset */
+	return v;
 }
 
 static gboolean is_compare(enum kg_bt_op op)
 {
 	return op >= KG_BT_LT && op <= KG_BT_NE;
+}
+
+static int64_t constant_compare(enum kg_bt_op op, int64_t a, int64_t b)
+{
+	switch (op) {
+	case KG_BT_EQ: return a == b;
+	case KG_BT_NE: return a != b;
+	case KG_BT_LT: return a < b;
+	case KG_BT_LE: return a <= b;
+	case KG_BT_GT: return a > b;
+	default: return a >= b;
+	}
 }
 
 static int eval_logic(struct eval *ev, const struct kg_bt_node *n, struct kg_expr_value *ret, struct kg_error *err)
@@ -272,7 +287,9 @@ int expr_eval_binary(struct eval *ev, const struct kg_bt_node *n, struct kg_expr
 		return expr_fail(ev, kg_bt_kid(n, is_texty(&x) ? 0 : 1), err, KG_E_INVAL, "'%s' needs numbers", kg_bt_op_text(n->op));
 	x = expr_in_host_order(ev->env, &x);
 	y = expr_in_host_order(ev->env, &y);
-	if (is_compare(n->op))
+	if (is_compare(n->op) && x.is_constant && y.is_constant)
+		*ret = expr_constant_of(constant_compare(n->op, (int64_t)x.word.bits, (int64_t)y.word.bits));
+	else if (is_compare(n->op))
 		*ret = expr_number_of(expr_word_bool(ev->env, compare(ev->env, n->op, is_wide(&x) || is_wide(&y), x.word, y.word)), 1, FALSE);
 	else if ((n->op == KG_BT_PLUS || n->op == KG_BT_MINUS) && (x.kind == KG_EXPR_POINTER || y.kind == KG_EXPR_POINTER))
 		return eval_pointer(ev, n, &x, &y, ret, err);

@@ -102,3 +102,9 @@ const char *kg_macros_name(const struct kg_macros *m, const char *prefix, int64_
 	}
 	return NULL;
 }
+
+void kg_macros_names(const struct kg_macros *m, GPtrArray *ret)
+{
+	for (guint i = 0; i < m->names->len; i++)
+		g_ptr_array_add(ret, m->names->pdata[i]);
+}

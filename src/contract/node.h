@@ -70,6 +70,9 @@ gboolean con_read_aggregate(struct reader *r, const struct node *n, enum kg_aggr
 /* {min, max, step} of a map into an obligation. */
 gboolean con_read_lhist(struct reader *r, const struct node *n, struct kg_obligation *o);
 
+/* Findings in the order of their places, each once. */
+void con_move_findings(GPtrArray *from, GPtrArray *to);
+
 gboolean con_read_clause(struct reader *r, const struct node *n, struct kg_contract_clause **ret);
 /* The keys that a clause may have. */
 extern const char *const con_clause_keys[];

@@ -69,7 +69,8 @@ static int check_shape(const struct kg_contract_point *p, struct kg_error *err)
 		     strchr(p->target, ' ') ? "there is a space in it" :
 		     parts < info->parts    ? "a part is missing" :
 					      "nothing can follow here");
-	kg_error_hint(err, info->parts == 2 ? "%s:PART:PART, as in tracepoint:sched:sched_switch or interval:s:1" : "%s:NAME", info->name);
+	if (info->parts)
+		kg_error_hint(err, info->parts == 2 ? "%s:PART:PART, as in tracepoint:sched:sched_switch or interval:s:1" : "%s:NAME", info->name);
 	return -KG_E_PARSE;
 }
 

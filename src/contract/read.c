@@ -215,8 +215,16 @@ static gboolean is_said(const GPtrArray *diags, guint n, const struct kg_diag *d
 	return FALSE;
 }
 
-static void move_findings(GPtrArray *from, GPtrArray *to)
+static gint by_place(gconstpointer a, gconstpointer b, gpointer unused)
 {
+	const struct kg_diag *x = *(const struct kg_diag *const *)a, *y = *(const struct kg_diag *const *)b;
+
+	return x->loc.line != y->loc.line ? x->loc.line - y->loc.line : x->loc.col - y->loc.col;
+}
+
+void con_move_findings(GPtrArray *from, GPtrArray *to)
+{
+	g_ptr_array_sort_with_data(from, by_place, NULL); /* stable */
 	for (guint i = 0; i < from->len; i++) {
 		const struct kg_diag *d = from->pdata[i];
 
@@ -247,7 +255,7 @@ int kg_contract_read(const char *text, gsize len, GPtrArray *diags, struct kg_co
 		ok = read_top(&r, doc);
 	con_node_free(doc);
 	ok = ok && !kg_diags_errors(found);
-	move_findings(found, diags);
+	con_move_findings(found, diags);
 	if (!ok) {
 		kg_contract_free(r.contract);
 		return -KG_E_PARSE;

@@ -131,7 +131,10 @@ static void take_findings(struct reader *r, const struct node *n, const GPtrArra
 			loc.col += f->loc.col - 1;
 			loc.len = f->loc.len;
 		}
-		d = kg_diag_add(r->diags, f->severity, CHECK, loc, "%s", f->msg);
+		g_auto(GStrv) parts = g_strsplit(f->msg, "the end of the program", -1); /* the parser's words for the end of its text */
+		g_autofree char *msg = g_strjoinv("its end", parts);
+
+		d = kg_diag_add(r->diags, f->severity, CHECK, loc, "%s", msg);
 		if (f->hint)
 			kg_diag_hint(d, "%s", f->hint);
 	}
@@ -241,6 +244,12 @@ gboolean con_read_keys(struct reader *r, const struct node *n, const char *what,
 
 		if (g_strv_contains(keys, key->text))
 			continue;
+		if (strpbrk(key->text, "()[]<>\"'")) {
+			kg_diag_hint(con_read_error(r, key, "this is read as a key of its own"), "an expression with a comma needs quotes inside of { }: "
+				     "{expr: \"ntop(AF_INET6, daddr)\"}");
+			ok = FALSE;
+			continue;
+		}
 		con_hint_nearest(con_read_error(r, key, "%s has no key '%s'", what, key->text), key->text, keys, TRUE);
 		ok = FALSE;
 	}
@@ -351,6 +360,32 @@ static const struct kg_contract_point *by_last_part(const char *text, const GPtr
 	return NULL;
 }
 
+static const char *last_part(const struct kg_contract_point *p)
+{
+	const char *colon = strrchr(p->target, ':');
+
+	return colon ? colon + 1 : p->target;
+}
+
+static void hint_point(struct kg_diag *d, const char *text, const GPtrArray *near, const char *hint)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	const char *nearest;
+
+	for (guint i = 0; near && i < near->len; i++) {
+		const GPtrArray *entry = near->pdata[i];
+
+		for (guint j = 0; j < entry->len; j++)
+			g_ptr_array_add(names, (gpointer)last_part(entry->pdata[j]));
+	}
+	nearest = strchr(text, ':') ? NULL : kg_nearest(text, names);
+	if (nearest)
+		kg_diag_hint(d, "did you mean %s?", nearest);
+	if (hint && (!near || strchr(text, ':')))
+		kg_diag_hint(d, "%s", hint);
+	kg_diag_hint(d, "write all of it (tracepoint:GROUP:NAME, kprobe:FUNCTION), or name it in 'on'");
+}
+
 gboolean con_read_point(struct reader *r, const struct node *n, const GPtrArray *near, struct kg_contract_point **ret)
 {
 	_cleanup_error_ struct kg_error err = {0};
@@ -363,11 +398,7 @@ gboolean con_read_point(struct reader *r, const struct node *n, const GPtrArray 
 	if ((known = by_last_part(text, near))) {
 		p = con_point_copy(known);
 	} else if (kg_contract_point_parse(text, &p, &err) < 0) {
-		struct kg_diag *d = con_read_error(r, n, "%s", err.msg);
-
-		if (err.hint && (!near || strchr(text, ':')))
-			kg_diag_hint(d, "%s", err.hint);
-		kg_diag_hint(d, "write all of it (tracepoint:GROUP:NAME, kprobe:FUNCTION), or name it in 'on'");
+		hint_point(con_read_error(r, n, "%s", err.msg), text, near, err.hint);
 		return FALSE;
 	}
 	p->loc = n->loc;
