@@ -75,7 +75,8 @@ struct kg_expr_value {
 	enum kg_space space;
 	struct kg_word *bytes;
 	guint n_bytes;
-	const char *token;     /**< "kstack", "ustack", "ksym", "usym", "func", "probe", "username", "path", "cgroup_path", "strftime", "kaddr" */
+	const char *token;     /**< "kstack", "ustack", "ksym", "usym", "func", "probe", "username", "path", "cgroup_path", "strftime", "buf" */
+	struct kg_word length; /**< TOKEN "buf": how many bytes are asked for (word: their address), where that is not a constant */
 };
 
 /** A name that a contract gives to an expression, and its place in the contract. */
@@ -122,7 +123,7 @@ struct kg_expr_env {
 	int (*read)(void *self, enum kg_space space, struct kg_word address, unsigned n_bytes, struct kg_word *ret, struct kg_error *err);
 	/**
 	 * A builtin: pid, tid, uid, gid, cpu, nsecs, elapsed, cgroup, curtask, comm, rand, and arg0... of USDT probes; data and data_end of
-	 * packet programs (pointers to the packet). [ret] comes with kind, width, sign, type and, for comm, 16 bytes set; the call fills
+	 * packet programs (pointers to the packet); "kaddr:NAME", the address of a kernel symbol. [ret] comes with kind, width, sign, type and, for comm, 16 bytes set; the call fills
 	 * word or bytes[].
 	 */
 	int (*builtin)(void *self, const char *name, struct kg_expr_value *ret, struct kg_error *err);
@@ -181,3 +182,5 @@ struct kg_macros *kg_macros_free(struct kg_macros *macros);
 gboolean kg_macros_find(const struct kg_macros *macros, const char *name, int64_t *ret);
 /** A name for a value, out of those that begin with [prefix] ("AF_", "E"): for messages. NULL: none. Borrowed. */
 const char *kg_macros_name(const struct kg_macros *macros, const char *prefix, int64_t value);
+/** Appends all names (borrowed char *), for "did you mean". */
+void kg_macros_names(const struct kg_macros *macros, GPtrArray *ret);

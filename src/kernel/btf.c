@@ -87,6 +87,14 @@ static gboolean ok_params(const struct kg_btf *b, const struct btf_type *t)
 	return t->type < b->end;
 }
 
+static gboolean ok_variables(const struct kg_btf *b, const struct btf_type *t)
+{
+	for (unsigned i = 0; i < btf_vlen(t); i++)
+		if (btf_var_secinfos(t)[i].type >= b->end)
+			return FALSE;
+	return TRUE;
+}
+
 static gboolean ok_enumerators(const struct kg_btf *b, const struct btf_type *t)
 {
 	for (unsigned i = 0; i < btf_vlen(t); i++)
@@ -106,6 +114,8 @@ static gboolean ok_type(const struct kg_btf *b, const struct btf_type *t)
 	case BTF_KIND_ENUM:
 	case BTF_KIND_ENUM64:
 		return ok_enumerators(b, t);
+	case BTF_KIND_DATASEC:
+		return ok_variables(b, t);
 	case BTF_KIND_ARRAY:
 		return btf_array(t)->type < b->end && btf_array(t)->index_type < b->end;
 	case BTF_KIND_FUNC_PROTO:
@@ -226,6 +236,15 @@ struct kg_btf *kg_btf_free(struct kg_btf *b)
 	return NULL;
 }
 
+struct btf *kg_btf_read(const void *data, gsize size, char **ret_why)
+{
+	struct kg_btf *b = kg_btf_new(data, size, NULL, ret_why);
+	struct btf *ret = b ? g_steal_pointer(&b->btf) : NULL;
+
+	kg_btf_free(b);
+	return ret;
+}
+
 uint32_t kg_btf_find(const struct kg_btf *b, const char *name, unsigned kind)
 {
 	uint32_t found = 0;
@@ -255,16 +274,22 @@ uint32_t kg_btf_strip(const struct kg_btf *b, uint32_t id, gboolean typedefs)
 }
 
 /* Where the BTF of vmlinux (module NULL) or a module lies. */
+static char *btf_path(const struct kg_profile *p, const char *module)
+{
+	if (!p->dir)
+		return g_strdup_printf("/sys/kernel/btf/%s", module ? module : "vmlinux");
+	return module ? g_strdup_printf("%s/btf.%s", p->dir, module) : g_build_filename(p->dir, "btf", NULL);
+}
+
+char *kg_profile_btf_path(const struct kg_profile *p)
+{
+	return btf_path(p, NULL);
+}
+
 static GBytes *read_btf(const struct kg_profile *p, const char *module)
 {
-	g_autofree char *path = NULL;
+	g_autofree char *path = btf_path(p, module);
 
-	if (!p->dir)
-		path = g_strdup_printf("/sys/kernel/btf/%s", module ? module : "vmlinux");
-	else if (module)
-		path = g_strdup_printf("%s/btf.%s", p->dir, module);
-	else
-		path = g_build_filename(p->dir, "btf", NULL);
 	return kg_read_file(path, BTF_MAX);
 }
 
