@@ -61,6 +61,7 @@ enum kg_effect_kind {
 	KG_EFFECT_RECORD,     /**< a record to user space: perf event or ring buffer; value: its bytes */
 	KG_EFFECT_MAP_SET,    /**< key, value: by helper, or by storing through a pointer to the value (one effect at the end of the run for each changed entry) */
 	KG_EFFECT_MAP_DELETE, /**< key */
+	KG_EFFECT_MAP_LOOK,   /**< key: asked whether there is an entry. Only the symbolic executor tells */
 	KG_EFFECT_SIGNAL,     /**< number */
 	KG_EFFECT_OVERRIDE,   /**< number: the return value */
 	KG_EFFECT_PRINTK,     /**< bpf_trace_printk; value: the format and arguments */

@@ -9,7 +9,7 @@
  * What is modelled, and what is taken for granted:
  *  - kernel and user memory do not change during one execution (also not between the events of one scenario); memory that can't be read gives zeros,
  *    to the program as to the contract;
- *  - time stands still within one run and does not go back between runs;
+ *  - time stands still within one run and does not go back between runs; it is not 0, and the machine does not sleep (all clocks since boot are one);
  *  - one event at a time: other CPUs do not interfere;
  *  - the kernel's verifier accepts the program: what it forbids is not looked for again.
  * A helper without a model, and every bound that was reached, ends a path as "not complete" with the reason: what depends on it is unknown.
@@ -130,6 +130,9 @@ struct kg_word kg_symex_text_byte(struct kg_symex *x, enum kg_space space, struc
 struct kg_word kg_symex_token(struct kg_symex *x, const char *name, const struct kg_word *inputs, const unsigned *widths, guint n);
 /** The algebra of the executor's words; its self is [x]. */
 extern const struct kg_algebra kg_terms;
+
+/** The part of an address that is not a number: what "sk + 12" adds to. The word itself where it is no sum. */
+struct kg_word kg_symex_base(struct kg_symex *x, struct kg_word address);
 
 /** Questions, on the path that is being visited. */
 enum kg_holds { KG_HOLDS_ALWAYS, KG_HOLDS_NOT, KG_HOLDS_UNKNOWN };

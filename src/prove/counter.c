@@ -27,7 +27,7 @@ static gboolean wish(struct kg_symex *x, struct kg_word w, guint width, uint64_t
 
 struct wishing {
 	struct kg_symex *x;
-	guint n_pointers, n_addresses, n_ports, n_numbers, n_times, n_texts;
+	guint n_addresses, n_ports, n_numbers, n_times, n_texts;
 };
 
 static gboolean named(const char *name, const char *const *parts)
@@ -45,7 +45,7 @@ static void wish_number(struct wishing *w, const char *name, const char *type, s
 	struct kg_symex *x = w->x;
 
 	if (type && strchr(type, '*')) {
-		wish(x, word, width, 0xffff888000100000ull + 0x1000 * w->n_pointers++);
+		return; /* addresses are spread later */
 	} else if (is_big_endian && width == 16) {
 		wish(x, word, width, w->n_ports++ ? 0xbb01 : 0x5000); /* 80, then 443, in network order */
 	} else if (is_big_endian && width == 32) {
@@ -57,11 +57,11 @@ static void wish_number(struct wishing *w, const char *name, const char *type, s
 	} else if (named(name, pids)) {
 		wish(x, word, width, 100);
 	} else if (named(name, times)) {
-		wish(x, word, width, 1000 + 4000 * (uint64_t)w->n_times++) || wish(x, word, width, 1000000 + 4000000 * (uint64_t)w->n_times);
+		(void)(wish(x, word, width, 1000 + 4000 * (uint64_t)w->n_times++) || wish(x, word, width, 1000000 + 4000000 * (uint64_t)w->n_times));
 	} else if (named(name, results) && is_signed) {
-		wish(x, word, width, (uint64_t)-2) || wish(x, word, width, 4096);
+		(void)(wish(x, word, width, (uint64_t)-2) || wish(x, word, width, 4096));
 	} else {
-		wish(x, word, width, 7 + w->n_numbers) || wish(x, word, width, 1000) || wish(x, word, width, 70000) || wish(x, word, width, 0);
+		(void)(wish(x, word, width, 7 + w->n_numbers) || wish(x, word, width, 1000) || wish(x, word, width, 70000) || wish(x, word, width, 0));
 		w->n_numbers++;
 	}
 }
@@ -104,6 +104,24 @@ static void wish_all(struct kg_symex *x, const GPtrArray *inputs, const GPtrArra
 			wish_ipv6(&w, read);
 		else if (read->n_bytes <= 8)
 			wish_number(&w, read->name ? read->name : "", read->type, read->value, 8 * read->n_bytes, read->is_big_endian, read->is_signed);
+	}
+}
+
+/*
+ * Memory is a constant for each address term (solver.c): two that come to the same number would be two bytes at one place. So every object that is
+ * read gets a place of its own, where that is possible.
+ */
+static void spread_addresses(struct kg_symex *x, const struct kg_path *path)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; i < path->reads->len; i++) {
+		const struct kg_read *read = path->reads->pdata[i];
+		struct kg_word base = kg_symex_base(x, read->address);
+
+		if (!base.term || !g_hash_table_add(seen, base.term))
+			continue;
+		wish(x, base, 64, (read->space == KG_SPACE_USER ? 0x00007f0000000000ull : 0xffff888000000000ull) + 0x100000ull * (i + 1));
 	}
 }
 
@@ -236,32 +254,72 @@ static enum kg_answer before_of_world(void *user, int map, const struct kg_word 
 	return KG_UNKNOWN; /* the replay compares what is there behind the run */
 }
 
-/* The values that were seen: the same, byte by byte, in the proof's model and in the interpreter's run. */
+/* What both can tell: a max or min that did not move is known to the proof alone. */
+struct comparable {
+	GPtrArray *values;  /* struct seen * */
+	GPtrArray *changes; /* struct seen_change * */
+};
+
+static struct comparable comparable_of(const struct seen_all *all)
+{
+	struct comparable c = {g_ptr_array_new(), g_ptr_array_new()};
+	g_autoptr(GHashTable) unchanged = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; i < all->changes->len; i++) {
+		struct seen_change *change = &g_array_index(all->changes, struct seen_change, i);
+		if (change->is_unchanged)
+			g_hash_table_add(unchanged, GUINT_TO_POINTER(change->group + 1));
+		else
+			g_ptr_array_add(c.changes, change);
+	}
+	for (guint i = 0; i < all->values->len; i++) {
+		struct seen *seen = all->values->pdata[i];
+		if (!g_hash_table_contains(unchanged, GUINT_TO_POINTER(seen->group + 1)))
+			g_ptr_array_add(c.values, seen);
+	}
+	return c;
+}
+
+static void comparable_clear(struct comparable *c)
+{
+	g_ptr_array_unref(c->values);
+	g_ptr_array_unref(c->changes);
+}
+
+static char *value_differs(struct kg_symex *x, const struct seen *a, const struct seen *b)
+{
+	for (guint k = 0; k < a->shape.size; k++)
+		if ((kg_symex_value(x, a->bytes[k]) & 0xff) != (b->bytes[k].bits & 0xff))
+			return g_strdup_printf("byte %u of %s is %#x in the replay and %#x in the proof", k, a->text ? a->text : "a value",
+					       (guint)b->bytes[k].bits & 0xff, (guint)kg_symex_value(x, a->bytes[k]) & 0xff);
+	return NULL;
+}
+
+static char *change_differs(struct kg_symex *x, const struct seen_change *a, const struct seen_change *b)
+{
+	if (a->map != b->map || a->is_deleted != b->is_deleted)
+		return g_strdup_printf("%s is changed in another way in the replay", a->name);
+	for (guint k = 0; k < a->n_value && !a->is_deleted; k++)
+		if ((kg_symex_value(x, a->after[k]) & 0xff) != (b->after[k].bits & 0xff))
+			return g_strdup_printf("%s differs between the replay and the proof", a->name);
+	return NULL;
+}
+
+/* What was seen is the same, byte by byte, in the proof's model and in the interpreter's run. */
 static gboolean same_values(struct kg_symex *x, const struct seen_all *proof, const struct seen_all *replay, char **ret_why)
 {
-	if (proof->values->len != replay->values->len || proof->changes->len != replay->changes->len || proof->n_records != replay->n_records) {
-		*ret_why = g_strdup_printf("the replay shows %u values in %u records, the proof %u in %u", replay->values->len, replay->n_records,
-					   proof->values->len, proof->n_records);
-		return FALSE;
-	}
-	for (guint i = 0; i < proof->values->len; i++) {
-		const struct seen *a = proof->values->pdata[i], *b = replay->values->pdata[i];
-		for (guint k = 0; k < a->shape.size; k++)
-			if ((kg_symex_value(x, a->bytes[k]) & 0xff) != (b->bytes[k].bits & 0xff)) {
-				*ret_why = g_strdup_printf("byte %u of %s is %#x in the replay and %#x in the proof", k, a->text ? a->text : "a value",
-							   (guint)b->bytes[k].bits & 0xff, (guint)kg_symex_value(x, a->bytes[k]) & 0xff);
-				return FALSE;
-			}
-	}
-	for (guint i = 0; i < proof->changes->len; i++) {
-		const struct seen_change *a = &g_array_index(proof->changes, struct seen_change, i), *b = &g_array_index(replay->changes, struct seen_change, i);
-		for (guint k = 0; k < a->n_value && !a->is_deleted; k++)
-			if ((kg_symex_value(x, a->after[k]) & 0xff) != (b->after[k].bits & 0xff)) {
-				*ret_why = g_strdup_printf("%s differs between the replay and the proof", a->name);
-				return FALSE;
-			}
-	}
-	return TRUE;
+	struct comparable a = comparable_of(proof), b = comparable_of(replay);
+
+	if (a.values->len != b.values->len || a.changes->len != b.changes->len || proof->n_records != replay->n_records)
+		*ret_why = g_strdup_printf("the replay shows %u values, %u changes of maps and %u records, the proof %u, %u and %u", b.values->len,
+					   b.changes->len, replay->n_records, a.values->len, a.changes->len, proof->n_records);
+	for (guint i = 0; !*ret_why && i < a.values->len; i++)
+		*ret_why = value_differs(x, a.values->pdata[i], b.values->pdata[i]);
+	for (guint i = 0; !*ret_why && i < a.changes->len; i++)
+		*ret_why = change_differs(x, a.changes->pdata[i], b.changes->pdata[i]);
+	comparable_clear(&a);
+	comparable_clear(&b);
+	return !*ret_why;
 }
 
 static struct kg_map_entry *entry_copy(const struct kg_map_entry *entry)
@@ -379,6 +437,8 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	gather_words(j, ref, words);
 	kg_symex_support(last->x, ref->paths[ref->n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
 	wish_all(last->x, inputs, reads);
+	for (guint i = 0; i < ref->n; i++)
+		spread_addresses(last->x, i + 1 < ref->n ? ref->paths[i] : ref->paths[ref->n - 1]);
 	if (!replays(j, ref, &why)) {
 		result_unknown(r, "a counterexample was found, but does not replay (a mistake of kgent's): %s", why);
 		return;

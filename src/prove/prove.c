@@ -283,9 +283,14 @@ static void judge_clause(struct judge *j, const struct kg_contract_clause *claus
 	}
 }
 
+static void point_free(gpointer p)
+{
+	kg_contract_point_free(p);
+}
+
 static GPtrArray *points_of(struct judge *j)
 {
-	GPtrArray *points = g_ptr_array_new_with_free_func((GDestroyNotify)kg_contract_point_free);
+	GPtrArray *points = g_ptr_array_new_with_free_func(point_free);
 
 	for (guint i = 0; i < j->object->programs->len; i++) {
 		const struct kg_bpf_program *p = j->object->programs->pdata[i];

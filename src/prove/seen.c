@@ -346,6 +346,13 @@ static void see_map(struct seer *seer, struct seen_all *all, const struct kg_eff
 	change.n_suffix = MIN(suffix_of(shape.aggregate), effect->n_key);
 	change.loc = node ? node->loc : (struct kg_loc){0};
 	change.was_there = before(user, effect->map, effect->key, effect->n_key, &change.before);
+	if (effect->kind == KG_EFFECT_MAP_LOOK) { /* the entry stays as it was */
+		if (change.was_there != KG_YES || (change.aggregate != KG_AGGREGATE_MAX && change.aggregate != KG_AGGREGATE_MIN))
+			return;
+		change.after = change.before;
+		change.n_value = map->value_size;
+		change.is_unchanged = TRUE;
+	}
 	g_array_append_val(all->changes, change);
 	if (change.is_scratch || change.is_deleted)
 		return;
@@ -379,6 +386,11 @@ static void see_c_value(struct seer *seer, struct seen_all *all, const struct kg
 
 /* ---------------------------------------------------------------- all of it */
 
+static gboolean is_of_map(const struct kg_effect *effect)
+{
+	return effect->kind == KG_EFFECT_MAP_SET || effect->kind == KG_EFFECT_MAP_DELETE || effect->kind == KG_EFFECT_MAP_LOOK;
+}
+
 /* A later change of the same entry takes the place of an earlier one. */
 static gboolean is_overtaken(const GPtrArray *effects, guint i)
 {
@@ -386,8 +398,8 @@ static gboolean is_overtaken(const GPtrArray *effects, guint i)
 
 	for (guint k = i + 1; k < effects->len; k++) {
 		const struct kg_effect *later = effects->pdata[k];
-		gboolean is_same = (later->kind == KG_EFFECT_MAP_SET || later->kind == KG_EFFECT_MAP_DELETE) && later->map == effect->map &&
-				   later->n_key == effect->n_key;
+		gboolean is_same = is_of_map(later) && (later->kind != KG_EFFECT_MAP_LOOK || effect->kind == KG_EFFECT_MAP_LOOK) &&
+				   later->map == effect->map && later->n_key == effect->n_key;
 		for (guint b = 0; is_same && b < effect->n_key; b++)
 			is_same = later->key[b].term == effect->key[b].term && (later->key[b].term || later->key[b].bits == effect->key[b].bits);
 		if (is_same)
@@ -428,7 +440,7 @@ struct seen_all *seer_look(struct seer *seer, guint program, const GPtrArray *ef
 			see_record(seer, all, effect, i);
 		else if (effect->kind == KG_EFFECT_RECORD)
 			see_c_value(seer, all, effect, i);
-		else if ((effect->kind == KG_EFFECT_MAP_SET || effect->kind == KG_EFFECT_MAP_DELETE) && seer->program && !is_overtaken(effects, i))
+		else if (is_of_map(effect) && seer->program && !is_overtaken(effects, i))
 			see_map(seer, all, effect, i, probe, before, user);
 	}
 	return all;

@@ -43,6 +43,7 @@ struct seen_change {
 	enum kg_answer was_there; /* before */
 	const struct kg_word *before; /* where was_there is KG_YES */
 	gboolean is_deleted;
+	gboolean is_unchanged; /* a max or min that this event did not move; not in a replay */
 };
 /* What a program asks user space to do: print, clear, exit, ... */
 struct seen_action {

@@ -284,13 +284,25 @@ static struct kg_word or_input(struct kg_symex *x, struct kg_word w, unsigned wi
 	return w.term ? w : input_new(x, 0, width, NULL, "%s%s", what, thread)->word;
 }
 
+static void set_comm(struct kg_symex *x, struct kg_thread *t, const char *name)
+{
+	struct kg_field f;
+	_cleanup_error_ struct kg_error e = {0};
+	gboolean is_known = x->opts.profile && kg_profile_member(x->opts.profile, "struct task_struct", "comm", &f, &e) == 0;
+	struct kg_word at = is_known ? sx_op(x, KG_OP_ADD, 64, t->task, KG_WORD(f.offset_bits / 8)) : KG_WORD(0);
+
+	if (is_known)
+		outside_text_named(x, KG_SPACE_KERNEL, at, 16);
+	for (guint i = 0; i < 15; i++) /* get_current_comm(): strscpy_pad() of task->comm */
+		t->comm[i] = is_known ? kg_symex_text_byte(x, KG_SPACE_KERNEL, at, i) : input_new(x, 0, 8, NULL, "comm%s[%u]", name, i)->word;
+}
+
 /* The helpers answer with what stands in the task: a program that reads it there must get the same. Source: kernel/bpf/helpers.c, 6.18. */
 struct kg_thread *kg_symex_thread(struct kg_symex *x, const char *name)
 {
 	struct kg_thread *t = g_new0(struct kg_thread, 1);
 	struct kg_word tgid, pid, cred, uid, gid;
 	struct kg_field f;
-	_cleanup_error_ struct kg_error e = {0};
 	g_autofree char *task = g_strdup_printf("curtask%s", name);
 
 	g_ptr_array_add(x->threads, t);
@@ -304,13 +316,7 @@ struct kg_thread *kg_symex_thread(struct kg_symex *x, const char *name)
 	gid = cred.term ? member_of(x, cred, "struct cred", "gid.val", &f) : cred;
 	t->uid_gid = kg_terms.concat(x, or_input(x, gid, 32, "gid", name), 32, or_input(x, uid, 32, "uid", name), 32);
 	t->cgroup = input_new(x, 0, 64, NULL, "cgroup%s", name)->word;
-	if (x->opts.profile && kg_profile_member(x->opts.profile, "struct task_struct", "comm", &f, &e) == 0)
-		for (guint i = 0; i < 16; i++) /* get_current_comm: strscpy_pad() of task->comm */
-			t->comm[i] = i == 15 ? KG_WORD(0)
-					     : kg_symex_text_byte(x, KG_SPACE_KERNEL, sx_op(x, KG_OP_ADD, 64, t->task, KG_WORD(f.offset_bits / 8)), i);
-	else
-		for (guint i = 0; i < 16; i++)
-			t->comm[i] = i == 15 ? KG_WORD(0) : input_new(x, 0, 8, NULL, "comm%s[%u]", name, i)->word;
+	set_comm(x, t, name);
 	return t;
 }
 
@@ -338,6 +344,7 @@ struct kg_event *kg_symex_event(struct kg_symex *x, const struct kg_object *obje
 	event->cpu = input_new(x, event->index, 32, "u32", "cpu%s", suffix(x, event->index))->word;
 	event->fields = g_ptr_array_new();
 	event->context = KG_WORD(KG_AT_CONTEXT);
+	kg_symex_assume(x, sx_op(x, KG_OP_ULT, 64, KG_WORD(0), event->time));
 	kg_symex_assume(x, sx_op(x, KG_OP_ULT, 64, event->time, KG_WORD(1ull << 60))); /* 36 years */
 	kg_symex_assume(x, sx_op(x, KG_OP_ULT, 32, event->cpu, KG_WORD(8192)));
 	if (event->index)

@@ -33,6 +33,7 @@ static struct kg_word answered(struct call *c, struct kg_word result, struct kg_
 
 /* ---------------------------------------------------------------- time, tasks, machine */
 
+/* Since boot, with or without the time asleep: the same clock here (see the assumptions in kgent/symex.h). */
 static int get_time(struct call *c)
 {
 	c->ret = answered(c, c->s->event->time, NULL, 0);
@@ -537,7 +538,7 @@ static const struct model {
 	[BPF_FUNC_probe_read_user] = {probe_read, 'u'}, [BPF_FUNC_copy_from_user] = {probe_read, 'u'},
 	[BPF_FUNC_probe_read_str] = {probe_read_str, 'k'}, [BPF_FUNC_probe_read_kernel_str] = {probe_read_str, 'k'},
 	[BPF_FUNC_probe_read_user_str] = {probe_read_str, 'u'},
-	[BPF_FUNC_ktime_get_ns] = {get_time}, [BPF_FUNC_ktime_get_boot_ns] = {get_other_time},
+	[BPF_FUNC_ktime_get_ns] = {get_time}, [BPF_FUNC_ktime_get_boot_ns] = {get_time},
 	[BPF_FUNC_ktime_get_coarse_ns] = {get_other_time}, [BPF_FUNC_ktime_get_tai_ns] = {get_other_time}, [BPF_FUNC_jiffies64] = {some_number},
 	[BPF_FUNC_get_current_pid_tgid] = {get_pid_tgid}, [BPF_FUNC_get_current_uid_gid] = {get_uid_gid},
 	[BPF_FUNC_get_current_comm] = {get_comm}, [BPF_FUNC_get_current_task] = {get_task}, [BPF_FUNC_get_current_task_btf] = {get_task},

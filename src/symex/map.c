@@ -212,6 +212,7 @@ int map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_key
 int map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
 {
 	struct kg_word *key;
+	struct kg_effect *effect;
 	guint n, entry;
 	gboolean is_present;
 	int r = read_key(s, map, key_at, &key, &n);
@@ -220,6 +221,9 @@ int map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 		r = map_find(s, map, key, n, &entry, &is_present);
 	if (r)
 		return r;
+	effect = state_effect(s, KG_EFFECT_MAP_LOOK, map);
+	effect->key = key;
+	effect->n_key = n;
 	*ret = KG_WORD(0);
 	if (is_present) {
 		guint region = g_array_index(s->entries, struct entry, entry).region;

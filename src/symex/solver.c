@@ -14,9 +14,11 @@ struct solver {
 	Z3_context ctx;
 	Z3_solver z3;
 	Z3_model model, saved;
-	Z3_sort byte_sort, address_sort;
-	Z3_func_decl memory[SOLVER_FUNCTIONS];
-	GHashTable *tokens;      /* name -> Z3_func_decl */
+	GHashTable *applied;     /* "function and what it is applied to" -> term: see apply() */
+	GArray *definitions;     /* Z3_ast: what holds of quotients; see quotient() */
+	GArray *levels;          /* guint: how many of them the solver knew when a level was opened */
+	guint n_known;           /* ... and knows now */
+	GHashTable *parts;       /* quotient -> what was divided */
 	GHashTable *is_input;    /* Z3_ast of inputs and memory bytes: the leaves */
 	char *reason;
 	struct solver_cost cost;
@@ -46,7 +48,6 @@ static gboolean broke(struct solver *s)
 
 struct solver *solver_new(unsigned timeout_ms)
 {
-	static const char *const names[] = {"kernel", "user", "packet"};
 	struct solver *s = g_new0(struct solver, 1);
 	Z3_config config = Z3_mk_config();
 	Z3_params params;
@@ -55,19 +56,18 @@ struct solver *solver_new(unsigned timeout_ms)
 	s->ctx = Z3_mk_context(config);
 	Z3_del_config(config);
 	Z3_set_error_handler(s->ctx, on_error);
-	s->z3 = Z3_mk_simple_solver(s->ctx);
+	s->z3 = Z3_mk_solver_for_logic(s->ctx, Z3_mk_string_symbol(s->ctx, "QF_BV"));
 	Z3_solver_inc_ref(s->ctx, s->z3);
 	params = Z3_mk_params(s->ctx);
 	Z3_params_inc_ref(s->ctx, params);
 	Z3_params_set_uint(s->ctx, params, Z3_mk_string_symbol(s->ctx, "timeout"), timeout_ms ? timeout_ms : 5000);
 	Z3_solver_set_params(s->ctx, s->z3, params);
 	Z3_params_dec_ref(s->ctx, params);
-	s->byte_sort = Z3_mk_bv_sort(s->ctx, 8);
-	s->address_sort = Z3_mk_bv_sort(s->ctx, 64);
-	for (int i = 0; i < SOLVER_FUNCTIONS; i++)
-		s->memory[i] = Z3_mk_func_decl(s->ctx, Z3_mk_string_symbol(s->ctx, names[i]), 1, &s->address_sort, s->byte_sort);
-	s->tokens = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	s->applied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	s->is_input = g_hash_table_new(NULL, NULL);
+	s->definitions = g_array_new(FALSE, FALSE, sizeof(Z3_ast));
+	s->levels = g_array_new(FALSE, FALSE, sizeof(guint));
+	s->parts = g_hash_table_new(NULL, NULL);
 	return s;
 }
 
@@ -86,8 +86,11 @@ struct solver *solver_free(struct solver *s)
 	drop(s, &s->saved);
 	Z3_solver_dec_ref(s->ctx, s->z3);
 	Z3_del_context(s->ctx);
-	g_hash_table_destroy(s->tokens);
+	g_hash_table_destroy(s->applied);
 	g_hash_table_destroy(s->is_input);
+	g_array_unref(s->definitions);
+	g_array_unref(s->levels);
+	g_hash_table_destroy(s->parts);
 	g_free(s->reason);
 	g_free(s);
 	return NULL;
@@ -166,6 +169,35 @@ static uint32_t region_of(enum kg_op op, struct kg_word a, struct kg_word b)
 	return op == KG_OP_SUB && !b.region ? a.region : 0;
 }
 
+static struct kg_word apply(struct solver *s, const char *key, unsigned width, gboolean is_input);
+
+/*
+ * a / d for a number d, as a new constant q with a = q * d + r and r < d. A divider of 64 bits costs the solver seconds, the multiplication by a
+ * number with few bits set next to nothing, and units of time are divided all the time.
+ */
+static struct kg_word quotient(struct solver *s, struct kg_word a, uint64_t d)
+{
+	g_autofree char *key = g_strdup_printf("%p / %" G_GUINT64_FORMAT, a.term, d);
+	gboolean is_new = !g_hash_table_contains(s->applied, key);
+	struct kg_word q = apply(s, key, 64, FALSE);
+	Z3_sort sort = Z3_mk_bv_sort(s->ctx, 64);
+
+	if (is_new && q.term) {
+		Z3_ast divisor = Z3_mk_unsigned_int64(s->ctx, d, sort);
+		Z3_ast product = Z3_mk_bvmul(s->ctx, q.term, divisor);
+		Z3_ast rest = Z3_mk_bvsub(s->ctx, a.term, product);
+		Z3_ast parts[] = {
+			Z3_mk_bvule(s->ctx, q.term, Z3_mk_unsigned_int64(s->ctx, ~0ull / d, sort)), /* q * d does not overflow */
+			Z3_mk_bvule(s->ctx, product, a.term),
+			Z3_mk_bvult(s->ctx, rest, divisor),
+		};
+		Z3_ast all = Z3_mk_and(s->ctx, G_N_ELEMENTS(parts), parts);
+		g_array_append_val(s->definitions, all);
+		g_hash_table_insert(s->parts, q.term, a.term);
+	}
+	return q;
+}
+
 static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct kg_word a, struct kg_word b)
 {
 	struct solver *s = self;
@@ -173,6 +205,10 @@ static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct k
 
 	if (!a.term && !b.term)
 		ret = KG_WORD(kg_op_number(op, width, a.bits, b.bits));
+	else if (op == KG_OP_UDIV && width == 64 && !b.term && b.bits > 1 && (b.bits & (b.bits - 1)))
+		ret = quotient(s, a, b.bits);
+	else if (op == KG_OP_UMOD && width == 64 && !b.term && b.bits > 1 && (b.bits & (b.bits - 1)))
+		ret = binary(s, KG_OP_SUB, 64, a, binary(s, KG_OP_MUL, 64, quotient(s, a, b.bits), b));
 	else if (!kg_op_compares(op))
 		ret = made(s, arithmetic[op](s->ctx, term_of(s, a, width), term_of(s, b, width)));
 	else if (op == KG_OP_NE)
@@ -244,48 +280,71 @@ struct kg_word solver_input(struct solver *s, const char *name, unsigned width)
 	return (struct kg_word){.term = term};
 }
 
+/*
+ * A function that nothing is known of, applied to terms: one constant for each application. That two applications to terms which happen to be equal
+ * have equal results is not told to the solver: it keeps all questions within bit vectors, and allows it too much rather than too little. A proof
+ * holds all the more; a counterexample that lives on it does not replay. (Keys of maps are compared by the executor before it gets here.)
+ */
+static struct kg_word apply(struct solver *s, const char *key, unsigned width, gboolean is_input)
+{
+	Z3_ast term = g_hash_table_lookup(s->applied, key);
+
+	if (!term) {
+		term = Z3_mk_const(s->ctx, Z3_mk_string_symbol(s->ctx, key), Z3_mk_bv_sort(s->ctx, width));
+		if (broke(s))
+			return KG_WORD(0);
+		g_hash_table_insert(s->applied, g_strdup(key), term);
+		if (is_input)
+			g_hash_table_add(s->is_input, term);
+	}
+	return (struct kg_word){.term = term};
+}
+
 struct kg_word solver_byte(struct solver *s, enum solver_function f, struct kg_word address)
 {
-	Z3_ast at = term_of(s, address, 64);
-	Z3_ast term = Z3_mk_app(s->ctx, s->memory[f], 1, &at);
+	char key[64];
 
-	if (broke(s))
-		return KG_WORD(0);
-	g_hash_table_add(s->is_input, term);
-	return (struct kg_word){.term = term};
+	if (address.term)
+		g_snprintf(key, sizeof(key), "memory %d %p", f, address.term);
+	else
+		g_snprintf(key, sizeof(key), "memory %d %#" G_GINT64_MODIFIER "x", f, address.bits);
+	return apply(s, key, 8, TRUE);
 }
 
 struct kg_word solver_token(struct solver *s, const char *name, const struct kg_word *inputs, const unsigned *widths, unsigned n)
 {
-	Z3_func_decl f = g_hash_table_lookup(s->tokens, name);
-	g_autofree Z3_ast *terms = g_new0(Z3_ast, n + 1);
-	g_autofree Z3_sort *sorts = g_new0(Z3_sort, n + 1);
+	g_autoptr(GString) key = g_string_new(name);
 
+	(void)widths;
 	for (unsigned i = 0; i < n; i++) {
-		terms[i] = term_of(s, inputs[i], widths[i]);
-		sorts[i] = Z3_mk_bv_sort(s->ctx, widths[i]);
+		if (inputs[i].term)
+			g_string_append_printf(key, " %p", inputs[i].term);
+		else
+			g_string_append_printf(key, " %#" G_GINT64_MODIFIER "x", inputs[i].bits);
 	}
-	if (!f) {
-		f = Z3_mk_func_decl(s->ctx, Z3_mk_string_symbol(s->ctx, name), n, sorts, s->address_sort);
-		g_hash_table_insert(s->tokens, g_strdup(name), f);
-	}
-	Z3_ast term = Z3_mk_app(s->ctx, f, n, terms);
-	if (broke(s))
-		return KG_WORD(0);
-	g_hash_table_add(s->is_input, term);
-	return (struct kg_word){.term = term};
+	return apply(s, key->str, 64, TRUE);
 }
 
 /* ---------------------------------------------------------------- questions */
 
 void solver_push(struct solver *s)
 {
+	g_array_append_val(s->levels, s->n_known);
 	Z3_solver_push(s->ctx, s->z3);
 }
 
 void solver_pop(struct solver *s)
 {
+	s->n_known = g_array_index(s->levels, guint, s->levels->len - 1);
+	g_array_set_size(s->levels, s->levels->len - 1);
 	Z3_solver_pop(s->ctx, s->z3, 1);
+}
+
+/* Definitions are made at any time, and the solver forgets what was told to it within a level. */
+static void tell_definitions(struct solver *s)
+{
+	for (; s->n_known < s->definitions->len; s->n_known++)
+		Z3_solver_assert(s->ctx, s->z3, g_array_index(s->definitions, Z3_ast, s->n_known));
 }
 
 void solver_assert(struct solver *s, struct kg_word condition)
@@ -320,6 +379,7 @@ enum solver_answer solver_check(struct solver *s, const struct kg_word *extra)
 		solver_push(s);
 		solver_assert(s, *extra);
 	}
+	tell_definitions(s);
 	ret = answer(s, Z3_solver_check(s->ctx, s->z3));
 	if (ret == SOLVER_SAT) {
 		drop(s, &s->model);
@@ -408,6 +468,8 @@ static void walk_term(struct walk *walk, Z3_ast term)
 		return;
 	if (g_hash_table_contains(s->is_input, term))
 		walk->visit(walk->user, term);
+	if (g_hash_table_contains(s->parts, term))
+		walk_term(walk, g_hash_table_lookup(s->parts, term));
 	if (Z3_get_ast_kind(s->ctx, term) != Z3_APP_AST)
 		return;
 	Z3_app app = Z3_to_app(s->ctx, term);

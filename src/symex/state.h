@@ -162,6 +162,7 @@ struct kg_word outside_word(struct kg_symex *x, struct kg_state *s, enum kg_spac
 struct kg_read *outside_named(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n);
 void outside_text(struct kg_symex *x, struct kg_state *s, enum kg_space space, struct kg_word address, guint n, struct kg_word *ret_bytes,
 		  struct kg_word *ret_ended);
+void outside_text_named(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n);
 struct kg_word outside_byte(struct kg_symex *x, enum kg_space space, struct kg_word address, guint64 i);
 struct kg_input *input_new(struct kg_symex *x, guint event, unsigned width, const char *type, const char *fmt, ...) G_GNUC_PRINTF(5, 6);
 void type_set(struct kg_symex *x, struct kg_word w, const char *type, const char *text, enum kg_space space);

@@ -482,6 +482,15 @@ void kg_symex_look_at(struct kg_symex *x, const struct kg_event *event)
 	x->current = event;
 }
 
+struct kg_word kg_symex_base(struct kg_symex *x, struct kg_word address)
+{
+	struct kg_word base;
+	int64_t offset;
+
+	solver_split(x->solver, address, &base, &offset);
+	return base;
+}
+
 const struct kg_event *kg_symex_looked_at(const struct kg_symex *x)
 {
 	return x->current;
@@ -512,3 +521,5 @@ struct kg_symex_cost kg_symex_cost(const struct kg_symex *x)
 
 	return (struct kg_symex_cost){x->n_paths, x->n_steps, cost.checks, cost.unknowns, cost.ns};
 }
+char *kg_symex_text(struct kg_symex *x, struct kg_word w);
+char *kg_symex_text(struct kg_symex *x, struct kg_word w) { return solver_text(x->solver, w); }

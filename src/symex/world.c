@@ -303,6 +303,12 @@ struct kg_word kg_symex_text_byte(struct kg_symex *x, enum kg_space space, struc
 	return g_array_index(text->bytes, struct kg_word, i);
 }
 
+/* So that the text has a name wherever it matters. */
+void outside_text_named(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n)
+{
+	read_at(x, space, address, n, TRUE);
+}
+
 /* n bytes from [address] on, and for each whether the NUL was before it. */
 void outside_text(struct kg_symex *x, struct kg_state *s, enum kg_space space, struct kg_word address, guint n, struct kg_word *ret_bytes,
 		  struct kg_word *ret_ended)
