@@ -130,6 +130,8 @@ static struct verdict one_bucket(const struct adding *a, const struct seen_chang
 		return v;
 	want = a->o->aggregate == KG_AGGREGATE_HIST ? log2_bucket(a, a->wanted->word) : linear_bucket(a, a->wanted->word);
 	v.is_right = op(a, KG_OP_EQ, suffix(a, c), want);
+	v.shown = suffix(a, c);
+	v.has_shown = TRUE;
 	if (before(a, c, &was))
 		v.is_right = both(a, v.is_right, op(a, KG_OP_EQ, op(a, KG_OP_SUB, after(a, c), was), KG_WORD(1)));
 	else
@@ -218,6 +220,11 @@ static void wrong(const struct adding *a, const struct seen_change *c, const str
 		struct kg_word *bytes = g_newa(struct kg_word, 8);
 		struct seen seen = {.where = SEEN_VALUE, .shape = {.kind = SHAPE_INT, .size = 8, .align = 8}, .bytes = bytes, .loc = c->loc,
 				    .text = (char *)c->name, .is_signed = TRUE};
+		if (c->aggregate == KG_AGGREGATE_HIST || c->aggregate == KG_AGGREGATE_LHIST) {
+			seen.bucket = c->aggregate;
+			seen.lhist_min = a->o->lhist_min;
+			seen.lhist_step = a->o->lhist_step;
+		}
 		number = v->shown;
 		for (guint i = 0; i < 8; i++)
 			bytes[i] = kg_terms.extract(x, number, 8 * i + 7, 8 * i);

@@ -88,6 +88,21 @@ static void wish_ipv6(struct wishing *w, const struct kg_read *read)
 	wish(w->x, low, 64, (uint64_t)(1 + w->n_addresses++) << 56);
 }
 
+/* Threads 101, 102, ... of process 100: as far as they can be of one process. */
+static void wish_threads(struct kg_symex *x, const struct refutation *ref)
+{
+	g_autoptr(GPtrArray) done = g_ptr_array_new();
+
+	for (guint i = 0; i < ref->n; i++) {
+		const struct kg_thread *thread = ref->moments[i]->event->thread;
+		if (g_ptr_array_find(done, thread, NULL))
+			continue;
+		g_ptr_array_add(done, (gpointer)thread);
+		wish(x, kg_terms.extract(x, thread->pid_tgid, 63, 32), 32, 100);
+		wish(x, kg_terms.extract(x, thread->pid_tgid, 31, 0), 32, 100 + done->len);
+	}
+}
+
 static void wish_all(struct kg_symex *x, const GPtrArray *inputs, const GPtrArray *reads)
 {
 	struct wishing w = {.x = x};
@@ -254,7 +269,7 @@ static enum kg_answer before_of_world(void *user, int map, const struct kg_word 
 	return KG_UNKNOWN; /* the replay compares what is there behind the run */
 }
 
-/* What both can tell: a max or min that did not move is known to the proof alone. */
+/* What both can tell: that an entry was deleted, and a max or min that did not move is known to the proof alone. */
 struct comparable {
 	GPtrArray *values;  /* struct seen * */
 	GPtrArray *changes; /* struct seen_change * */
@@ -269,7 +284,7 @@ static struct comparable comparable_of(const struct seen_all *all)
 		struct seen_change *change = &g_array_index(all->changes, struct seen_change, i);
 		if (change->is_unchanged)
 			g_hash_table_add(unchanged, GUINT_TO_POINTER(change->group + 1));
-		else
+		else if (!change->is_deleted) /* deleting what is not there is no change to the interpreter */
 			g_ptr_array_add(c.changes, change);
 	}
 	for (guint i = 0; i < all->values->len; i++) {
@@ -436,6 +451,8 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 
 	gather_words(j, ref, words);
 	kg_symex_support(last->x, ref->paths[ref->n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
+	if (ref->n > 1)
+		wish_threads(last->x, ref);
 	wish_all(last->x, inputs, reads);
 	for (guint i = 0; i < ref->n; i++)
 		spread_addresses(last->x, i + 1 < ref->n ? ref->paths[i] : ref->paths[ref->n - 1]);

@@ -7,8 +7,6 @@
 #include "judge.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-char *kg_symex_text(struct kg_symex *x, struct kg_word w);
 #include <string.h>
 
 struct on_path {
@@ -577,7 +575,6 @@ void ask_path(struct asking *a, const struct kg_path *path)
 		return;
 	}
 	p.seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
-	if (g_getenv("KGD")) { fprintf(stderr, "path story %s effects %u pcs", a->story, path->effects->len); for (guint q=0;q<path->pcs->len;q++) fprintf(stderr," %u%s", g_array_index(path->pcs,guint,q)/2, g_array_index(path->pcs,guint,q)&1?"j":""); g_autoptr(GArray) dd = kg_symex_decisions(path); fprintf(stderr,"\n"); for (guint q=0;q<dd->len;q++) fprintf(stderr, "   %s\n", kg_symex_text(a->m->x, g_array_index(dd, struct kg_word, q))); }
 	p.matches = g_ptr_array_new();
 	g_ptr_array_set_size(p.matches, (gint)obligations->len);
 	for (guint i = 0; i < obligations->len; i++) {

@@ -146,7 +146,7 @@ struct row {
 /* The value of [node] stands next in the row. FALSE: it does not fit, nothing behind it is known. */
 static gboolean take(struct row *row, const struct kg_bt_node *node, char conversion, const char *text)
 {
-	struct shape shape = shape_of(row->seer->shapes, row->probe, node);
+	struct shape shape = shapes_of(row->seer->shapes, row->probe, node);
 	struct seen *seen;
 
 	if (shape.kind == SHAPE_UNKNOWN)
@@ -312,7 +312,7 @@ static const struct kg_bt_node *node_of_map(struct seer *seer, const char *name,
 
 	if (probe)
 		kg_bt_walk(seer->program, find_write, NULL, &f);
-	return f.best ? f.best : shape_map_node(seer->shapes, name);
+	return f.best ? f.best : shapes_map_node(seer->shapes, name);
 }
 
 static void see_keys(struct seer *seer, struct seen_all *all, const struct seen_change *change, const struct kg_bt_node *node, guint group)
@@ -339,9 +339,9 @@ static void see_map(struct seer *seer, struct seen_all *all, const struct kg_eff
 
 	if (!name)
 		return; /* bpftrace's own */
-	shape = shape_of_map(seer->shapes, name);
+	shape = shapes_of_map(seer->shapes, name);
 	node = node_of_map(seer, name, probe);
-	change.is_scratch = shape_is_scratch(seer->shapes, name);
+	change.is_scratch = shapes_is_scratch(seer->shapes, name);
 	change.aggregate = shape.aggregate;
 	change.n_suffix = MIN(suffix_of(shape.aggregate), effect->n_key);
 	change.loc = node ? node->loc : (struct kg_loc){0};

@@ -28,6 +28,8 @@ struct seen {
 	char *text;                  /* "the expression", "@bytes[...]", "event.pid" */
 	char conversion;             /* 'd', 'x', 's', ... of a printf; 0 */
 	guint group;                 /* index of the effect: values of one record or one entry */
+	enum kg_aggregate bucket;    /* HIST, LHIST: the number is a bucket's */
+	int64_t lhist_min, lhist_step;
 };
 /* One entry of a map that was changed, as far as it is an aggregation or a plain value. */
 struct seen_change {

@@ -88,9 +88,9 @@ static struct shape of_member(struct shapes *s, const struct kg_bt_probe *probe,
 
 	if (object->kind == KG_BT_BUILTIN && !strcmp(object->text, "args"))
 		return of_argument(s, probe, e->text);
-	of = shape_of(s, probe, object);
+	of = shapes_of(s, probe, object);
 	if (of.kind == SHAPE_TUPLE && g_ascii_isdigit(e->text[0]))
-		return kg_bt_kid(of.tuple, (guint)atoi(e->text)) ? shape_of(s, probe, kg_bt_kid(of.tuple, (guint)atoi(e->text))) : simple(SHAPE_UNKNOWN, 0, 1);
+		return kg_bt_kid(of.tuple, (guint)atoi(e->text)) ? shapes_of(s, probe, kg_bt_kid(of.tuple, (guint)atoi(e->text))) : simple(SHAPE_UNKNOWN, 0, 1);
 	if (!of.ctype || !s->profile)
 		return integer(NULL);
 	base = base_of(of.ctype);
@@ -163,7 +163,7 @@ static struct shape of_tuple(struct shapes *s, const struct kg_bt_probe *probe, 
 	struct shape ret = {.kind = SHAPE_TUPLE, .align = 1, .tuple = e};
 
 	for (guint i = 0; i < kg_bt_n_kids(e); i++) {
-		struct shape of = shape_of(s, probe, kg_bt_kid(e, i));
+		struct shape of = shapes_of(s, probe, kg_bt_kid(e, i));
 		if (of.kind == SHAPE_UNKNOWN)
 			return of;
 		ret.size = (ret.size + of.align - 1) / of.align * of.align + of.size;
@@ -181,7 +181,7 @@ static struct shape of_cast(struct shapes *s, const struct kg_bt_node *e)
 	return integer(g_string_chunk_insert_const(s->strings, text));
 }
 
-struct shape shape_of(struct shapes *s, const struct kg_bt_probe *probe, const struct kg_bt_node *e)
+struct shape shapes_of(struct shapes *s, const struct kg_bt_probe *probe, const struct kg_bt_node *e)
 {
 	const struct shape *known;
 	g_autofree char *key = NULL;
@@ -196,23 +196,23 @@ struct shape shape_of(struct shapes *s, const struct kg_bt_probe *probe, const s
 		known = g_hash_table_lookup(s->variables, key);
 		return known ? *known : simple(SHAPE_UNKNOWN, 0, 1);
 	case KG_BT_MAP:
-		return shape_of_map(s, e->text);
+		return shapes_of_map(s, e->text);
 	case KG_BT_CALL:
 		return of_call(s, probe, e);
 	case KG_BT_MEMBER:
 		return of_member(s, probe, e);
 	case KG_BT_TERNARY:
-		return shape_of(s, probe, kg_bt_kid(e, 1));
+		return shapes_of(s, probe, kg_bt_kid(e, 1));
 	case KG_BT_CAST:
 		return of_cast(s, e);
 	case KG_BT_TUPLE:
 		return of_tuple(s, probe, e);
 	case KG_BT_UNARY:
 		if (e->op == KG_BT_DEREF)
-			return integer(shape_of(s, probe, kg_bt_kid(e, 0)).ctype);
+			return integer(shapes_of(s, probe, kg_bt_kid(e, 0)).ctype);
 		return integer(NULL);
 	case KG_BT_BINARY: {
-		struct shape left = shape_of(s, probe, kg_bt_kid(e, 0));
+		struct shape left = shapes_of(s, probe, kg_bt_kid(e, 0));
 		return integer(left.kind == SHAPE_INT ? left.ctype : NULL); /* pointer arithmetic keeps the type */
 	}
 	default:
@@ -220,21 +220,21 @@ struct shape shape_of(struct shapes *s, const struct kg_bt_probe *probe, const s
 	}
 }
 
-struct shape shape_of_map(struct shapes *s, const char *name)
+struct shape shapes_of_map(struct shapes *s, const char *name)
 {
 	const struct map_shape *map = g_hash_table_lookup(s->maps, name);
 
 	return map ? map->shape : simple(SHAPE_UNKNOWN, 0, 1);
 }
 
-const struct kg_bt_node *shape_map_node(struct shapes *s, const char *name)
+const struct kg_bt_node *shapes_map_node(struct shapes *s, const char *name)
 {
 	const struct map_shape *map = g_hash_table_lookup(s->maps, name);
 
 	return map ? map->node : NULL;
 }
 
-gboolean shape_is_scratch(struct shapes *s, const char *name)
+gboolean shapes_is_scratch(struct shapes *s, const char *name)
 {
 	const struct map_shape *map = g_hash_table_lookup(s->maps, name);
 
@@ -278,13 +278,13 @@ static void assign_map(struct shapes *s, const struct kg_bt_probe *probe, const 
 		map->shape.aggregate = aggregate_of(value);
 		map->shape.tuple = value;
 	} else {
-		map->shape = shape_of(s, probe, value);
+		map->shape = shapes_of(s, probe, value);
 	}
 }
 
 static void assign_variable(struct shapes *s, const struct kg_bt_probe *probe, const char *name, const struct kg_bt_node *value)
 {
-	struct shape shape = shape_of(s, probe, value);
+	struct shape shape = shapes_of(s, probe, value);
 	char *key = variable_key(s, probe, name);
 
 	if (shape.kind == SHAPE_UNKNOWN || g_hash_table_contains(s->variables, key))

@@ -33,10 +33,10 @@ struct shapes;
 struct shapes *shapes_new(const struct kg_bt_program *program, struct kg_profile *profile, guint strlen_bytes);
 struct shapes *shapes_free(struct shapes *s);
 /* Of an expression within [probe]. */
-struct shape shape_of(struct shapes *s, const struct kg_bt_probe *probe, const struct kg_bt_node *expr);
+struct shape shapes_of(struct shapes *s, const struct kg_bt_probe *probe, const struct kg_bt_node *expr);
 /* Of a map: of its value. SHAPE_UNKNOWN where nothing assigns it. */
-struct shape shape_of_map(struct shapes *s, const char *name);
+struct shape shapes_of_map(struct shapes *s, const char *name);
 /* The MAP node that first writes this map (its keys), or NULL. */
-const struct kg_bt_node *shape_map_node(struct shapes *s, const char *name);
+const struct kg_bt_node *shapes_map_node(struct shapes *s, const char *name);
 /* Is it only a note between probes: entries are deleted, or it is cleared at the end without being printed? */
-gboolean shape_is_scratch(struct shapes *s, const char *name);
+gboolean shapes_is_scratch(struct shapes *s, const char *name);

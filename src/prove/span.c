@@ -139,6 +139,12 @@ static int keep_values(struct telling *t, struct kg_error *err)
 	struct kg_expr_value duration = {.kind = KG_EXPR_NUMBER, .width = 64, .type = "uint64"};
 	duration.word = kg_terms.binary(t->x, KG_OP_SUB, 64, last->event->time, first->event->time);
 	g_hash_table_insert(last->values, (char *)"duration", g_memdup2(&duration, sizeof(duration)));
+	for (guint i = 0; i < t->clause->obligations->len; i++) { /* made before the program runs: its own divisions are then the same words */
+		const struct kg_obligation *o = t->clause->obligations->pdata[i];
+		struct kg_expr_value shown;
+		if (o->kind == KG_OBLIGATION_LATENCY)
+			kg_expr_shown(&duration, o->value.as, &last->env, &shown, NULL);
+	}
 	return 0;
 }
 

@@ -217,6 +217,18 @@ static char *number_text(uint64_t number, enum kg_as as, gboolean is_signed)
 	return g_strdup_printf("%" G_GUINT64_FORMAT "%s", number, units[as] ? units[as] : "");
 }
 
+/* As bpftrace writes the bucket: "[4, 8)". See aggregate.c for the numbers. */
+static char *bucket_text(const struct seen *seen, uint64_t number)
+{
+	if (seen->bucket == KG_AGGREGATE_LHIST)
+		return number ? g_strdup_printf("in the bucket from %" G_GINT64_FORMAT " on", seen->lhist_min + ((gint64)number - 1) * seen->lhist_step)
+			      : g_strdup_printf("in the bucket below %" G_GINT64_FORMAT, seen->lhist_min);
+	if (number < 2)
+		return g_strdup(number ? "in the bucket [0]" : "in the bucket below 0");
+	return g_strdup_printf("in the bucket [%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT ")", (uint64_t)1 << ((number - 2) & 63),
+			       (uint64_t)1 << ((number - 1) & 63));
+}
+
 char *value_text_seen(struct kg_symex *x, const struct seen *seen, enum kg_as as)
 {
 	guint n = seen->shape.size;
@@ -236,6 +248,8 @@ char *value_text_seen(struct kg_symex *x, const struct seen *seen, enum kg_as as
 	case SHAPE_USTACK:
 		return g_strdup("a user stack");
 	case SHAPE_INT:
+		if (seen->bucket != KG_AGGREGATE_NONE)
+			return bucket_text(seen, kg_symex_value(x, value_number(x, seen)));
 		if (as == KG_AS_IPV4 && n == 4)
 			return inet_text(FAMILY_IPV4, bytes);
 		return number_text(kg_symex_value(x, value_number(x, seen)), as, seen->conversion != 'u' && seen->conversion != 'x');

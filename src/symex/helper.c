@@ -283,26 +283,26 @@ static int probe_read_str(struct call *c)
 
 static int lookup(struct call *c)
 {
-	int map, r = map_of(c->s, c->arg[0], &map);
+	int map, r = sx_map_of(c->s, c->arg[0], &map);
 
-	return r ? r : map_lookup(c->s, map, c->arg[1], &c->ret);
+	return r ? r : sx_map_lookup(c->s, map, c->arg[1], &c->ret);
 }
 
 static int update(struct call *c)
 {
-	int map, r = map_of(c->s, c->arg[0], &map);
+	int map, r = sx_map_of(c->s, c->arg[0], &map);
 	uint64_t flags = 0;
 
 	if (r == 0)
 		r = state_number(c->s, c->arg[3], "the flags of an update", &flags);
-	return r ? r : map_set(c->s, map, c->arg[1], c->arg[2], flags, &c->ret);
+	return r ? r : sx_map_set(c->s, map, c->arg[1], c->arg[2], flags, &c->ret);
 }
 
 static int delete(struct call *c)
 {
-	int map, r = map_of(c->s, c->arg[0], &map);
+	int map, r = sx_map_of(c->s, c->arg[0], &map);
 
-	return r ? r : map_delete(c->s, map, c->arg[1], &c->ret);
+	return r ? r : sx_map_delete(c->s, map, c->arg[1], &c->ret);
 }
 
 /* ---------------------------------------------------------------- records */
@@ -333,14 +333,14 @@ static int record(struct call *c, int map, struct kg_word at, struct kg_word siz
 
 static int perf_output(struct call *c)
 {
-	int map, r = map_of(c->s, c->arg[1], &map);
+	int map, r = sx_map_of(c->s, c->arg[1], &map);
 
 	return r ? r : record(c, map, c->arg[3], c->arg[4]);
 }
 
 static int ring_output(struct call *c)
 {
-	int map, r = map_of(c->s, c->arg[0], &map);
+	int map, r = sx_map_of(c->s, c->arg[0], &map);
 
 	return r ? r : record(c, map, c->arg[1], c->arg[2]);
 }
@@ -350,7 +350,7 @@ static int ring_reserve(struct call *c)
 {
 	uint64_t n;
 	guint region;
-	int map, r = map_of(c->s, c->arg[0], &map);
+	int map, r = sx_map_of(c->s, c->arg[0], &map);
 
 	if (r == 0)
 		r = state_number(c->s, c->arg[1], "the size of a record", &n);
@@ -559,7 +559,7 @@ static const struct model {
 	[BPF_FUNC_spin_lock] = {nothing}, [BPF_FUNC_spin_unlock] = {nothing},
 };
 
-int helper_call(struct kg_state *s, int helper)
+int sx_helper_call(struct kg_state *s, int helper)
 {
 	const struct model *model = helper > 0 && helper < (int)G_N_ELEMENTS(models) ? &models[helper] : NULL;
 	const char *name = kg_helper_name(helper);

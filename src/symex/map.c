@@ -16,7 +16,7 @@ static const struct kg_map *shape(const struct kg_state *s, int map)
 	return map >= 0 && (guint)map < s->object->maps->len ? s->object->maps->pdata[map] : NULL;
 }
 
-int map_of(struct kg_state *s, struct kg_word pointer, int *ret)
+int sx_map_of(struct kg_state *s, struct kg_word pointer, int *ret)
 {
 	uint64_t index;
 
@@ -180,7 +180,7 @@ static int find_before(struct kg_state *s, int map, struct kg_word *key, guint n
 	return 0;
 }
 
-int map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_key, guint *ret_entry, gboolean *ret_is_present)
+int sx_map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_key, guint *ret_entry, gboolean *ret_is_present)
 {
 	struct kg_word *own;
 
@@ -209,7 +209,7 @@ int map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_key
 
 /* ---------------------------------------------------------------- helpers */
 
-int map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
+int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
 {
 	struct kg_word *key;
 	struct kg_effect *effect;
@@ -218,7 +218,7 @@ int map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 	int r = read_key(s, map, key_at, &key, &n);
 
 	if (r == 0)
-		r = map_find(s, map, key, n, &entry, &is_present);
+		r = sx_map_find(s, map, key, n, &entry, &is_present);
 	if (r)
 		return r;
 	effect = state_effect(s, KG_EFFECT_MAP_LOOK, map);
@@ -233,7 +233,7 @@ int map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 	return 0;
 }
 
-int map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word value_at, uint64_t flags, struct kg_word *ret)
+int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word value_at, uint64_t flags, struct kg_word *ret)
 {
 	const struct kg_map *m = shape(s, map);
 	struct kg_word *key;
@@ -249,7 +249,7 @@ int map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word v
 		return state_end(s, "the size of %s's values is not known", *m->name ? m->name : "a map");
 	*ret = KG_WORD(0);
 	if (flags != BPF_ANY || is_array(m)) {
-		r = map_find(s, map, key, n, &known, &is_present);
+		r = sx_map_find(s, map, key, n, &known, &is_present);
 		if (r)
 			return r;
 		if ((flags == BPF_NOEXIST && is_present) || (flags == BPF_EXIST && !is_present)) {
@@ -284,7 +284,7 @@ int map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word v
 	return mem_store_bytes(s, KG_WORD(state_region(s, entry.region)->base), effect->n_value, effect->value);
 }
 
-int map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
+int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
 {
 	struct kg_word *key;
 	struct kg_effect *effect;
@@ -303,7 +303,7 @@ int map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 
 /* ---------------------------------------------------------------- runs */
 
-void map_begin_run(struct kg_state *s)
+void sx_map_begin_run(struct kg_state *s)
 {
 	for (guint i = 0; i < s->entries->len; i++) {
 		struct entry *entry = &g_array_index(s->entries, struct entry, i);
@@ -327,7 +327,7 @@ static gboolean is_changed(struct kg_symex *x, struct cells *before, struct cell
 }
 
 /* What was stored through a pointer to a value. (An entry that was set in this run has before NULL: its effect is brought up to date.) */
-void map_end_run(struct kg_state *s)
+void sx_map_end_run(struct kg_state *s)
 {
 	for (guint i = 0; i < s->entries->len; i++) {
 		struct entry *entry = &g_array_index(s->entries, struct entry, i);

@@ -271,7 +271,7 @@ static int immediate(void *self, const struct bpf_insn insn[2], struct kg_word *
 		struct kg_word key[4] = {KG_WORD(0), KG_WORD(0), KG_WORD(0), KG_WORD(0)};
 		gboolean is_present;
 		guint entry;
-		int r = map_find(s, map, key, 4, &entry, &is_present);
+		int r = sx_map_find(s, map, key, 4, &entry, &is_present);
 
 		if (r)
 			return r;

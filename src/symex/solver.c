@@ -16,8 +16,8 @@ struct solver {
 	Z3_model model, saved;
 	GHashTable *applied;     /* "function and what it is applied to" -> term: see apply() */
 	GArray *definitions;     /* Z3_ast: what holds of quotients; see quotient() */
-	GArray *levels;          /* guint: how many of them the solver knew when a level was opened */
-	guint n_known;           /* ... and knows now */
+	GHashTable *choices;     /* term that is one of two numbers -> struct choice */
+	GHashTable *quotients;   /* term -> GArray of struct quotient */
 	GHashTable *parts;       /* quotient -> what was divided */
 	GHashTable *is_input;    /* Z3_ast of inputs and memory bytes: the leaves */
 	char *reason;
@@ -46,6 +46,11 @@ static gboolean broke(struct solver *s)
 	return TRUE;
 }
 
+static void quotients_free(gpointer array)
+{
+	g_array_unref(array);
+}
+
 struct solver *solver_new(unsigned timeout_ms)
 {
 	struct solver *s = g_new0(struct solver, 1);
@@ -66,8 +71,9 @@ struct solver *solver_new(unsigned timeout_ms)
 	s->applied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	s->is_input = g_hash_table_new(NULL, NULL);
 	s->definitions = g_array_new(FALSE, FALSE, sizeof(Z3_ast));
-	s->levels = g_array_new(FALSE, FALSE, sizeof(guint));
 	s->parts = g_hash_table_new(NULL, NULL);
+	s->quotients = g_hash_table_new_full(NULL, NULL, NULL, quotients_free);
+	s->choices = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	return s;
 }
 
@@ -89,8 +95,9 @@ struct solver *solver_free(struct solver *s)
 	g_hash_table_destroy(s->applied);
 	g_hash_table_destroy(s->is_input);
 	g_array_unref(s->definitions);
-	g_array_unref(s->levels);
 	g_hash_table_destroy(s->parts);
+	g_hash_table_destroy(s->choices);
+	g_hash_table_destroy(s->quotients);
 	g_free(s->reason);
 	g_free(s);
 	return NULL;
@@ -170,6 +177,92 @@ static uint32_t region_of(enum kg_op op, struct kg_word a, struct kg_word b)
 }
 
 static struct kg_word apply(struct solver *s, const char *key, unsigned width, gboolean is_input);
+static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct kg_word a, struct kg_word b);
+
+struct quotient {
+	uint64_t divisor;
+	struct kg_word word;
+};
+
+/*
+ * One of two numbers, by a condition. What is computed from it and numbers stays one, and a shift by it is a choice of two shifts: compilers write
+ * floor(log2(x)) with shifts by 16 * (x > 65535) and the like, which would become barrel shifters.
+ */
+struct choice {
+	struct kg_word condition;
+	uint64_t yes, no;
+};
+
+static const struct choice *choice_of(struct solver *s, struct kg_word w)
+{
+	return w.term ? g_hash_table_lookup(s->choices, w.term) : NULL;
+}
+
+static struct kg_word choose(void *self, struct kg_word condition, unsigned width, struct kg_word yes, struct kg_word no);
+
+static gboolean binary_of_choice(struct solver *s, enum kg_op op, unsigned width, struct kg_word a, struct kg_word b, struct kg_word *ret)
+{
+	const struct choice *left = choice_of(s, a), *right = choice_of(s, b);
+	gboolean is_shift = op == KG_OP_SHL || op == KG_OP_LSHR || op == KG_OP_ASHR;
+	unsigned result = kg_op_compares(op) ? 1 : width;
+
+	if (left && !b.term) {
+		*ret = choose(s, left->condition, result, KG_WORD(kg_op_number(op, width, left->yes, b.bits)),
+			      KG_WORD(kg_op_number(op, width, left->no, b.bits)));
+		return TRUE;
+	}
+	if (right && (!a.term || is_shift)) {
+		*ret = choose(s, right->condition, result, binary(s, op, width, a, KG_WORD(right->yes)), binary(s, op, width, a, KG_WORD(right->no)));
+		return TRUE;
+	}
+	return FALSE;
+}
+
+/*
+ * Compilers compare before they divide: x > 65535999 for x / 1000 > 65535. Where a quotient of x is known, a comparison of x with a multiple of the
+ * divisor is one of the quotient with a number: then the program's formula and the contract's are about the same thing.
+ */
+static gboolean compare_quotients(struct solver *s, enum kg_op op, struct kg_word a, struct kg_word b, struct kg_word *ret)
+{
+	gboolean is_least = op == KG_OP_ULE ? !a.term : op == KG_OP_ULT && !b.term; /* number <= x; x < number */
+	struct kg_word x = op == KG_OP_ULE ? b : a;
+	uint64_t number = op == KG_OP_ULE ? a.bits : b.bits;
+	const GArray *quotients;
+
+	if (op == KG_OP_ULT && !a.term && a.bits != ~0ull) { /* number < x: number + 1 <= x */
+		op = KG_OP_ULE;
+		x = b;
+		number = a.bits + 1;
+		is_least = TRUE;
+	} else if (op == KG_OP_ULE && !b.term && b.bits != ~0ull) { /* x <= number: x < number + 1 */
+		op = KG_OP_ULT;
+		x = a;
+		number = b.bits + 1;
+		is_least = TRUE;
+	}
+	quotients = is_least && x.term ? g_hash_table_lookup(s->quotients, x.term) : NULL;
+	for (guint i = 0; quotients && i < quotients->len; i++) {
+		const struct quotient *q = &g_array_index(quotients, struct quotient, i);
+		if (number % q->divisor)
+			continue;
+		*ret = op == KG_OP_ULE ? binary(s, KG_OP_ULE, 64, KG_WORD(number / q->divisor), q->word)
+				       : binary(s, KG_OP_ULT, 64, q->word, KG_WORD(number / q->divisor));
+		return TRUE;
+	}
+	return FALSE;
+}
+
+static void remember_quotient(struct solver *s, struct kg_word a, uint64_t divisor, struct kg_word word)
+{
+	GArray *quotients = g_hash_table_lookup(s->quotients, a.term);
+	struct quotient q = {divisor, word};
+
+	if (!quotients) {
+		quotients = g_array_new(FALSE, FALSE, sizeof(struct quotient));
+		g_hash_table_insert(s->quotients, a.term, quotients);
+	}
+	g_array_append_val(quotients, q);
+}
 
 /*
  * a / d for a number d, as a new constant q with a = q * d + r and r < d. A divider of 64 bits costs the solver seconds, the multiplication by a
@@ -193,6 +286,7 @@ static struct kg_word quotient(struct solver *s, struct kg_word a, uint64_t d)
 		};
 		Z3_ast all = Z3_mk_and(s->ctx, G_N_ELEMENTS(parts), parts);
 		g_array_append_val(s->definitions, all);
+		remember_quotient(s, a, d, q);
 		g_hash_table_insert(s->parts, q.term, a.term);
 	}
 	return q;
@@ -205,6 +299,8 @@ static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct k
 
 	if (!a.term && !b.term)
 		ret = KG_WORD(kg_op_number(op, width, a.bits, b.bits));
+	else if (binary_of_choice(s, op, width, a, b, &ret) || (width == 64 && compare_quotients(s, op, a, b, &ret)))
+		;
 	else if (op == KG_OP_UDIV && width == 64 && !b.term && b.bits > 1 && (b.bits & (b.bits - 1)))
 		ret = quotient(s, a, b.bits);
 	else if (op == KG_OP_UMOD && width == 64 && !b.term && b.bits > 1 && (b.bits & (b.bits - 1)))
@@ -224,8 +320,13 @@ static struct kg_word extract(void *self, struct kg_word a, unsigned high, unsig
 {
 	struct solver *s = self;
 
+	const struct choice *of = choice_of(s, a);
+
 	if (!a.term)
 		return KG_WORD((a.bits >> low) & mask(high - low + 1));
+	if (of)
+		return choose(s, of->condition, high - low + 1, KG_WORD((of->yes >> low) & mask(high - low + 1)),
+			      KG_WORD((of->no >> low) & mask(high - low + 1)));
 	return made(s, Z3_mk_extract(s->ctx, high, low, a.term));
 }
 
@@ -250,6 +351,9 @@ static struct kg_word extend(void *self, struct kg_word a, unsigned from, unsign
 			bits |= ~mask(from);
 		return KG_WORD(bits & mask(to));
 	}
+	const struct choice *of = choice_of(s, a);
+	if (of)
+		return choose(s, of->condition, to, extend(s, KG_WORD(of->yes), from, to, is_signed), extend(s, KG_WORD(of->no), from, to, is_signed));
 	return made(s, (is_signed ? Z3_mk_sign_ext : Z3_mk_zero_ext)(s->ctx, to - from, a.term));
 }
 
@@ -265,6 +369,10 @@ static struct kg_word choose(void *self, struct kg_word condition, unsigned widt
 	ret = made(s, Z3_mk_ite(s->ctx, condition_of(s, condition), term_of(s, yes, width), term_of(s, no, width)));
 	if (yes.region == no.region)
 		ret.region = yes.region;
+	if (ret.term && width > 1 && !yes.term && !no.term && !g_hash_table_contains(s->choices, ret.term)) {
+		struct choice choice = {condition, yes.bits, no.bits};
+		g_hash_table_insert(s->choices, ret.term, g_memdup2(&choice, sizeof(choice)));
+	}
 	return ret;
 }
 
@@ -329,22 +437,12 @@ struct kg_word solver_token(struct solver *s, const char *name, const struct kg_
 
 void solver_push(struct solver *s)
 {
-	g_array_append_val(s->levels, s->n_known);
 	Z3_solver_push(s->ctx, s->z3);
 }
 
 void solver_pop(struct solver *s)
 {
-	s->n_known = g_array_index(s->levels, guint, s->levels->len - 1);
-	g_array_set_size(s->levels, s->levels->len - 1);
 	Z3_solver_pop(s->ctx, s->z3, 1);
-}
-
-/* Definitions are made at any time, and the solver forgets what was told to it within a level. */
-static void tell_definitions(struct solver *s)
-{
-	for (; s->n_known < s->definitions->len; s->n_known++)
-		Z3_solver_assert(s->ctx, s->z3, g_array_index(s->definitions, Z3_ast, s->n_known));
 }
 
 void solver_assert(struct solver *s, struct kg_word condition)
@@ -366,6 +464,29 @@ static enum solver_answer answer(struct solver *s, Z3_lbool is)
 	return SOLVER_UNKNOWN;
 }
 
+static void take_model(struct solver *s)
+{
+	drop(s, &s->model);
+	s->model = Z3_solver_get_model(s->ctx, s->z3);
+	if (s->model)
+		Z3_model_inc_ref(s->ctx, s->model);
+}
+
+/* What is impossible without the definitions of quotients is so with them; only what is possible has to hold against them. */
+static enum solver_answer check_with_definitions(struct solver *s)
+{
+	enum solver_answer ret;
+
+	solver_push(s);
+	for (guint i = 0; i < s->definitions->len; i++)
+		Z3_solver_assert(s->ctx, s->z3, g_array_index(s->definitions, Z3_ast, i));
+	ret = answer(s, Z3_solver_check(s->ctx, s->z3));
+	if (ret == SOLVER_SAT)
+		take_model(s);
+	solver_pop(s);
+	return ret;
+}
+
 enum solver_answer solver_check(struct solver *s, const struct kg_word *extra)
 {
 	gint64 start = g_get_monotonic_time();
@@ -379,19 +500,33 @@ enum solver_answer solver_check(struct solver *s, const struct kg_word *extra)
 		solver_push(s);
 		solver_assert(s, *extra);
 	}
-	tell_definitions(s);
 	ret = answer(s, Z3_solver_check(s->ctx, s->z3));
-	if (ret == SOLVER_SAT) {
-		drop(s, &s->model);
-		s->model = Z3_solver_get_model(s->ctx, s->z3);
-		Z3_model_inc_ref(s->ctx, s->model);
-	}
+	if (ret != SOLVER_UNSAT && s->definitions->len)
+		ret = check_with_definitions(s);
+	else if (ret == SOLVER_SAT)
+		take_model(s);
 	if (extra && extra->term)
 		solver_pop(s);
 	s->cost.checks++;
 	s->cost.unknowns += ret == SOLVER_UNKNOWN;
 	s->cost.ns += (g_get_monotonic_time() - start) * 1000;
 	return ret;
+}
+
+gboolean solver_is_possible(struct solver *s, struct kg_word condition)
+{
+	gint64 start = g_get_monotonic_time();
+	enum solver_answer ret;
+
+	if (!condition.term)
+		return condition.bits & 1;
+	solver_push(s);
+	solver_assert(s, condition);
+	ret = s->is_broken ? SOLVER_UNKNOWN : answer(s, Z3_solver_check(s->ctx, s->z3));
+	solver_pop(s);
+	s->cost.checks++;
+	s->cost.ns += (g_get_monotonic_time() - start) * 1000;
+	return ret != SOLVER_UNSAT;
 }
 
 const char *solver_reason(const struct solver *s)

@@ -34,6 +34,8 @@ void solver_pop(struct solver *s);
 void solver_assert(struct solver *s, struct kg_word condition);
 /* Can all assertions and [extra] (may be NULL) hold together? After SOLVER_SAT solver_value() answers from the model. */
 enum solver_answer solver_check(struct solver *s, const struct kg_word *extra);
+/* May [condition] hold on this path? FALSE is sure; TRUE may be too much (quotients are not looked into). For choosing ways. */
+gboolean solver_is_possible(struct solver *s, struct kg_word condition);
 /* Why the last answer was SOLVER_UNKNOWN: static or owned by [s]. */
 const char *solver_reason(const struct solver *s);
 /* The value of a word of at most 64 bits in the last model; what the model leaves open is 0. */

@@ -181,13 +181,13 @@ struct context {
 };
 
 /* map.c */
-int map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_key, guint *ret_entry, gboolean *ret_is_present);
-int map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word value_at, uint64_t flags, struct kg_word *ret);
-int map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret);
-int map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret);
-int map_of(struct kg_state *s, struct kg_word pointer, int *ret);
-void map_begin_run(struct kg_state *s);  /* remember what each entry holds */
-void map_end_run(struct kg_state *s);    /* changes through pointers become effects */
+int sx_map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_key, guint *ret_entry, gboolean *ret_is_present);
+int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word value_at, uint64_t flags, struct kg_word *ret);
+int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret);
+int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret);
+int sx_map_of(struct kg_state *s, struct kg_word pointer, int *ret);
+void sx_map_begin_run(struct kg_state *s);  /* remember what each entry holds */
+void sx_map_end_run(struct kg_state *s);    /* changes through pointers become effects */
 
 /* helper.c */
-int helper_call(struct kg_state *s, int helper);
+int sx_helper_call(struct kg_state *s, int helper);

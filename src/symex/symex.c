@@ -117,7 +117,7 @@ static void finish(struct run *run, struct kg_state *s)
 
 	run->x->n_paths++;
 	s->cpu.pc = MIN(s->cpu.pc, run->program->n_insns);
-	map_end_run(s);
+	sx_map_end_run(s);
 	path.effects = s->effects;
 	path.result = s->cpu.reg[0];
 	path.is_complete = !s->why;
@@ -290,7 +290,7 @@ static int execute(struct run *run, struct kg_state *s)
 			if (step.number == BPF_FUNC_tail_call)
 				r = state_end(s, "a tail call leaves the program");
 			else
-				r = helper_call(s, step.number);
+				r = sx_helper_call(s, step.number);
 			break;
 		case KG_FLOW_KFUNC:
 			r = state_end(s, "kernel function %d is not modelled", step.number);
@@ -337,8 +337,8 @@ static void go(struct run *run, struct kg_state *s, struct kg_word condition, gb
 static gboolean fork_path(struct run *run, struct kg_state *s)
 {
 	struct kg_word condition = run->x->fork, not = sx_not(run->x, condition);
-	gboolean can_be = solver_check(run->x->solver, &condition) != SOLVER_UNSAT;
-	gboolean can_not = !can_be || solver_check(run->x->solver, &not) != SOLVER_UNSAT;
+	gboolean can_be = solver_is_possible(run->x->solver, condition);
+	gboolean can_not = !can_be || solver_is_possible(run->x->solver, not);
 	struct kg_state *other;
 
 	if (!can_be || !can_not) {
@@ -408,7 +408,7 @@ static struct kg_state *begin(const struct kg_state *from, struct kg_event *even
 	s->n_frames = 1;
 	set_context(s, event);
 	set_stack(s);
-	map_begin_run(s);
+	sx_map_begin_run(s);
 	return s;
 }
 
@@ -521,5 +521,3 @@ struct kg_symex_cost kg_symex_cost(const struct kg_symex *x)
 
 	return (struct kg_symex_cost){x->n_paths, x->n_steps, cost.checks, cost.unknowns, cost.ns};
 }
-char *kg_symex_text(struct kg_symex *x, struct kg_word w);
-char *kg_symex_text(struct kg_symex *x, struct kg_word w) { return solver_text(x->solver, w); }
