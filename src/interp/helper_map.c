@@ -134,7 +134,8 @@ int help_loop(struct interp *m, struct call *c)
 	uint32_t n = (uint32_t)c->arg[0], i;
 
 	if (c->arg[3] || n > 8388608 /* BPF_MAX_LOOPS */) {
-		c->result = (uint64_t)(c->arg[3] ? -EINVAL : -E2BIG);
+		/* The verifier puts the loop in place of the call, where r0 = -E2BIG is a 32-bit move: inline_bpf_loop(). */
+		c->result = c->arg[3] ? (uint64_t)-EINVAL : (uint32_t)-E2BIG;
 		return 0;
 	}
 	for (i = 0; i < n && !stop && !m->is_over; i++) {

@@ -61,11 +61,13 @@ int help_ringbuf_output(struct interp *m, struct call *c)
 /* The record's bytes are those of an older one: none is written by this program. An answer of 0: the buffer is full. */
 int help_ringbuf_reserve(struct interp *m, struct call *c)
 {
+	uint64_t room;
 	int map;
 
 	if (map_index(m, c->arg[0], BPF_MAP_TYPE_RINGBUF, &map) < 0)
 		return -1;
-	if (c->arg[2] || c->arg[1] > MAX_RECORD || (c->answer && !c->answer->result))
+	room = ((const struct kg_map *)m->object->maps->pdata[map])->max_entries;
+	if (c->arg[2] || c->arg[1] > MAX_RECORD || (room && c->arg[1] + 8 > room) || (c->answer && !c->answer->result))
 		return 0;
 	struct region *r = memory_new(m, c->arg[1], FALSE);
 
