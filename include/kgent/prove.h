@@ -89,6 +89,11 @@ int kg_prove(const struct kg_object *object, const struct kg_bt_program *program
 struct kg_proof *kg_proof_free(struct kg_proof *proof);
 /** How many results are [word]. */
 guint kg_proof_count(const struct kg_proof *proof, enum kg_proof_word word);
+/**
+ * The proof as people read it: what is refuted with its counterexamples, what is unknown and why, what is proved, what nothing was asked about.
+ * [source]: the program's text, for excerpts; may be NULL. [color]: ANSI colours. Nothing of the kernel's or a program's text is written raw.
+ */
+void kg_proof_text(const struct kg_proof *proof, const char *source, gboolean color, GString *out);
 /** The proof as one JSON object (docs/json.md), without a final newline; owned. */
 char *kg_proof_json(const struct kg_proof *proof);
 /** Read what kg_proof_json() wrote. 0 or -KG_E_PARSE. */

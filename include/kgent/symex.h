@@ -93,7 +93,7 @@ struct kg_event *kg_symex_event(struct kg_symex *x, const struct kg_object *obje
 struct kg_path {
 	struct kg_state *state;      /**< to go on from with kg_symex_run() */
 	const struct kg_event *event;
-	const GPtrArray *effects;    /**< struct kg_effect *: of this run only */
+	const GPtrArray *effects;    /**< struct kg_bpf_effect *: of this run only */
 	const GArray *pcs;           /**< guint: the branches taken: pc * 2 + 1 if it jumped */
 	struct kg_word result;       /**< r0 */
 	gboolean is_complete;

@@ -200,8 +200,8 @@ static void ask_record(const struct path_of *p)
 	struct kg_obligation_result *r = open_result(p, KG_OBLIGATION_RECORD);
 
 	for (guint i = 0; r && i < p->path->effects->len; i++) {
-		const struct kg_effect *effect = p->path->effects->pdata[i];
-		for (guint k = 0; effect->kind == KG_EFFECT_RECORD && effect->is_set && k < effect->n_value; k++)
+		const struct kg_bpf_effect *effect = p->path->effects->pdata[i];
+		for (guint k = 0; effect->kind == KG_BPF_RECORD && effect->is_set && k < effect->n_value; k++)
 			if (!effect->is_set[k]) {
 				g_autofree char *why = g_strdup_printf("byte %u of a record of %u bytes was never written: it carries what was in memory before", k,
 								       effect->n_value);

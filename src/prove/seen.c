@@ -190,7 +190,7 @@ static char *conversions(const char *format)
 	return g_string_free(s, FALSE);
 }
 
-static void see_printf(struct seer *seer, struct seen_all *all, const struct kg_effect *effect, guint group, guint nth)
+static void see_printf(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group, guint nth)
 {
 	const struct call_at *at = nth < seer->printfs->len ? &g_array_index(seer->printfs, struct call_at, nth) : NULL;
 	struct row row = {seer, all, at ? at->probe : NULL, effect->value, effect->n_value, 8, group, SEEN_PRINTED};
@@ -216,7 +216,7 @@ static void see_printf(struct seer *seer, struct seen_all *all, const struct kg_
 		cannot(all, "a record has another size than its values%s", "");
 }
 
-static uint64_t number_at(const struct kg_effect *effect, guint at, guint n, gboolean *is_known)
+static uint64_t number_at(const struct kg_bpf_effect *effect, guint at, guint n, gboolean *is_known)
 {
 	uint64_t ret = 0;
 
@@ -228,7 +228,7 @@ static uint64_t number_at(const struct kg_effect *effect, guint at, guint n, gbo
 	return ret;
 }
 
-static void see_action(struct seer *seer, struct seen_all *all, const struct kg_effect *effect, guint group, uint64_t id)
+static void see_action(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group, uint64_t id)
 {
 	struct seen_action action = {.kind = SEEN_OTHER_ACTION, .map = -1, .group = group};
 	gboolean is_known = FALSE;
@@ -251,7 +251,7 @@ static void see_action(struct seer *seer, struct seen_all *all, const struct kg_
 	g_array_append_val(all->actions, action);
 }
 
-static void see_record(struct seer *seer, struct seen_all *all, const struct kg_effect *effect, guint group)
+static void see_record(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group)
 {
 	gboolean is_known;
 	uint64_t id = number_at(effect, 0, 8, &is_known);
@@ -327,7 +327,7 @@ static void see_keys(struct seer *seer, struct seen_all *all, const struct seen_
 		}
 }
 
-static void see_map(struct seer *seer, struct seen_all *all, const struct kg_effect *effect, guint group, const struct kg_bt_probe *probe,
+static void see_map(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group, const struct kg_bt_probe *probe,
 		    seen_before_fn before, void *user)
 {
 	const struct kg_map *map = seer->object->maps->pdata[effect->map];
@@ -335,7 +335,7 @@ static void see_map(struct seer *seer, struct seen_all *all, const struct kg_eff
 	struct shape shape;
 	const struct kg_bt_node *node;
 	struct seen_change change = {.map = effect->map, .name = map->name, .group = group, .key = effect->key, .n_key = effect->n_key,
-				     .after = effect->value, .n_value = effect->n_value, .is_deleted = effect->kind == KG_EFFECT_MAP_DELETE};
+				     .after = effect->value, .n_value = effect->n_value, .is_deleted = effect->kind == KG_BPF_MAP_DELETE};
 
 	if (!name)
 		return; /* bpftrace's own */
@@ -346,7 +346,7 @@ static void see_map(struct seer *seer, struct seen_all *all, const struct kg_eff
 	change.n_suffix = MIN(suffix_of(shape.aggregate), effect->n_key);
 	change.loc = node ? node->loc : (struct kg_loc){0};
 	change.was_there = before(user, effect->map, effect->key, effect->n_key, &change.before);
-	if (effect->kind == KG_EFFECT_MAP_LOOK) { /* the entry stays as it was */
+	if (effect->kind == KG_BPF_MAP_LOOK) { /* the entry stays as it was */
 		if (change.was_there != KG_YES || (change.aggregate != KG_AGGREGATE_MAX && change.aggregate != KG_AGGREGATE_MIN))
 			return;
 		change.after = change.before;
@@ -372,7 +372,7 @@ static void see_map(struct seer *seer, struct seen_all *all, const struct kg_eff
 /* ---------------------------------------------------------------- C programs */
 
 /* A number, a text or bytes, as BTF says. */
-static void see_c_value(struct seer *seer, struct seen_all *all, const struct kg_effect *effect, guint group)
+static void see_c_value(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group)
 {
 	(void)seer;
 	all->n_records++;
@@ -386,19 +386,19 @@ static void see_c_value(struct seer *seer, struct seen_all *all, const struct kg
 
 /* ---------------------------------------------------------------- all of it */
 
-static gboolean is_of_map(const struct kg_effect *effect)
+static gboolean is_of_map(const struct kg_bpf_effect *effect)
 {
-	return effect->kind == KG_EFFECT_MAP_SET || effect->kind == KG_EFFECT_MAP_DELETE || effect->kind == KG_EFFECT_MAP_LOOK;
+	return effect->kind == KG_BPF_MAP_SET || effect->kind == KG_BPF_MAP_DELETE || effect->kind == KG_BPF_MAP_LOOK;
 }
 
 /* A later change of the same entry takes the place of an earlier one. */
 static gboolean is_overtaken(const GPtrArray *effects, guint i)
 {
-	const struct kg_effect *effect = effects->pdata[i];
+	const struct kg_bpf_effect *effect = effects->pdata[i];
 
 	for (guint k = i + 1; k < effects->len; k++) {
-		const struct kg_effect *later = effects->pdata[k];
-		gboolean is_same = is_of_map(later) && (later->kind != KG_EFFECT_MAP_LOOK || effect->kind == KG_EFFECT_MAP_LOOK) &&
+		const struct kg_bpf_effect *later = effects->pdata[k];
+		gboolean is_same = is_of_map(later) && (later->kind != KG_BPF_MAP_LOOK || effect->kind == KG_BPF_MAP_LOOK) &&
 				   later->map == effect->map && later->n_key == effect->n_key;
 		for (guint b = 0; is_same && b < effect->n_key; b++)
 			is_same = later->key[b].term == effect->key[b].term && (later->key[b].term || later->key[b].bits == effect->key[b].bits);
@@ -435,10 +435,10 @@ struct seen_all *seer_look(struct seer *seer, guint program, const GPtrArray *ef
 	all->changes = g_array_new(FALSE, TRUE, sizeof(struct seen_change));
 	all->actions = g_array_new(FALSE, TRUE, sizeof(struct seen_action));
 	for (guint i = 0; i < effects->len; i++) {
-		const struct kg_effect *effect = effects->pdata[i];
-		if (effect->kind == KG_EFFECT_RECORD && seer->program)
+		const struct kg_bpf_effect *effect = effects->pdata[i];
+		if (effect->kind == KG_BPF_RECORD && seer->program)
 			see_record(seer, all, effect, i);
-		else if (effect->kind == KG_EFFECT_RECORD)
+		else if (effect->kind == KG_BPF_RECORD)
 			see_c_value(seer, all, effect, i);
 		else if (is_of_map(effect) && seer->program && !is_overtaken(effects, i))
 			see_map(seer, all, effect, i, probe, before, user);

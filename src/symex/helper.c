@@ -309,7 +309,7 @@ static int delete(struct call *c)
 
 static int record(struct call *c, int map, struct kg_word at, struct kg_word size)
 {
-	struct kg_effect *effect;
+	struct kg_bpf_effect *effect;
 	struct kg_word exact;
 	guint n;
 	int r = size_of(c, size, MAX_RECORD, &n, &exact);
@@ -321,7 +321,7 @@ static int record(struct call *c, int map, struct kg_word at, struct kg_word siz
 		while (n && !mem_region_at(c->s, at, n, &offset))
 			n--;
 	}
-	effect = state_effect(c->s, KG_EFFECT_RECORD, map);
+	effect = state_effect(c->s, KG_BPF_RECORD, map);
 	effect->n_value = n;
 	effect->number = exact;
 	effect->value = g_new0(struct kg_word, MAX(n, 1));
@@ -499,20 +499,20 @@ static int compare_texts(struct call *c)
 
 static int signal_task(struct call *c)
 {
-	state_effect(c->s, KG_EFFECT_SIGNAL, -1)->number = c->arg[0];
+	state_effect(c->s, KG_BPF_SIGNAL, -1)->number = c->arg[0];
 	c->ret = KG_WORD(0);
 	return 0;
 }
 
 static int override(struct call *c)
 {
-	state_effect(c->s, KG_EFFECT_OVERRIDE, -1)->number = c->arg[1];
+	state_effect(c->s, KG_BPF_OVERRIDE, -1)->number = c->arg[1];
 	return 0;
 }
 
 static int printk(struct call *c)
 {
-	struct kg_effect *effect = state_effect(c->s, KG_EFFECT_PRINTK, -1);
+	struct kg_bpf_effect *effect = state_effect(c->s, KG_BPF_PRINTK, -1);
 
 	effect->number = c->arg[0];
 	c->ret = KG_WORD(0);
@@ -521,7 +521,7 @@ static int printk(struct call *c)
 
 static int other_effect(struct call *c)
 {
-	state_effect(c->s, KG_EFFECT_OTHER, -1)->number = KG_WORD((uint64_t)c->helper);
+	state_effect(c->s, KG_BPF_OTHER, -1)->number = KG_WORD((uint64_t)c->helper);
 	c->ret = KG_WORD(0);
 	return 0;
 }

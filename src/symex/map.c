@@ -212,7 +212,7 @@ int sx_map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_
 int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
 {
 	struct kg_word *key;
-	struct kg_effect *effect;
+	struct kg_bpf_effect *effect;
 	guint n, entry;
 	gboolean is_present;
 	int r = read_key(s, map, key_at, &key, &n);
@@ -221,7 +221,7 @@ int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_
 		r = sx_map_find(s, map, key, n, &entry, &is_present);
 	if (r)
 		return r;
-	effect = state_effect(s, KG_EFFECT_MAP_LOOK, map);
+	effect = state_effect(s, KG_BPF_MAP_LOOK, map);
 	effect->key = key;
 	effect->n_key = n;
 	*ret = KG_WORD(0);
@@ -237,7 +237,7 @@ int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 {
 	const struct kg_map *m = shape(s, map);
 	struct kg_word *key;
-	struct kg_effect *effect;
+	struct kg_bpf_effect *effect;
 	struct entry entry = {.map = map, .is_present = TRUE, .run = s->run};
 	guint n, known;
 	gboolean is_present;
@@ -257,7 +257,7 @@ int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 			return 0;
 		}
 	}
-	effect = state_effect(s, KG_EFFECT_MAP_SET, map);
+	effect = state_effect(s, KG_BPF_MAP_SET, map);
 	effect->key = key;
 	effect->n_key = n;
 	effect->n_value = m->value_size;
@@ -287,13 +287,13 @@ int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
 {
 	struct kg_word *key;
-	struct kg_effect *effect;
+	struct kg_bpf_effect *effect;
 	guint n;
 	int r = read_key(s, map, key_at, &key, &n);
 
 	if (r)
 		return r;
-	effect = state_effect(s, KG_EFFECT_MAP_DELETE, map);
+	effect = state_effect(s, KG_BPF_MAP_DELETE, map);
 	effect->key = key;
 	effect->n_key = n;
 	entry_add(s, map, key, n, FALSE);
@@ -332,11 +332,11 @@ void sx_map_end_run(struct kg_state *s)
 	for (guint i = 0; i < s->entries->len; i++) {
 		struct entry *entry = &g_array_index(s->entries, struct entry, i);
 		struct cells *after = entry->is_present ? state_region(s, entry->region)->cells : NULL;
-		struct kg_effect *effect;
+		struct kg_bpf_effect *effect;
 
 		if (!after || !entry->before || !is_changed(s->x, entry->before, after))
 			continue;
-		effect = state_effect(s, KG_EFFECT_MAP_SET, entry->map);
+		effect = state_effect(s, KG_BPF_MAP_SET, entry->map);
 		effect->key = entry->key;
 		effect->n_key = entry->n_key;
 		effect->n_value = after->n;

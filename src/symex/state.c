@@ -138,9 +138,9 @@ int state_end(struct kg_state *s, const char *fmt, ...)
 	return -SX_END;
 }
 
-struct kg_effect *state_effect(struct kg_state *s, enum kg_effect_kind kind, int map)
+struct kg_bpf_effect *state_effect(struct kg_state *s, enum kg_bpf_effect_kind kind, int map)
 {
-	struct kg_effect *effect = g_new0(struct kg_effect, 1);
+	struct kg_bpf_effect *effect = g_new0(struct kg_bpf_effect, 1);
 
 	effect->kind = kind;
 	effect->map = map;

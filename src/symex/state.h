@@ -63,7 +63,7 @@ struct kg_state {
 	GArray *entries;     /* struct entry */
 	enum kg_maps_at_first first;
 	GHashTable *decided; /* term -> GINT: 1 or 2 (true, false); what this path decided */
-	GPtrArray *effects;  /* struct kg_effect *, referenced */
+	GPtrArray *effects;  /* struct kg_bpf_effect *, referenced */
 	GArray *pcs;
 	GPtrArray *reads;    /* struct kg_read *, borrowed from x */
 	GHashTable *back;    /* pc of a branch -> how often it was taken back */
@@ -141,7 +141,7 @@ struct region *state_region(struct kg_state *s, guint index);
 guint state_region_new(struct kg_state *s, enum region_kind kind, uint64_t base, guint n);
 struct cells *state_writable(struct kg_state *s, guint region);
 int state_end(struct kg_state *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3); /* -SX_END */
-struct kg_effect *state_effect(struct kg_state *s, enum kg_effect_kind kind, int map);
+struct kg_bpf_effect *state_effect(struct kg_state *s, enum kg_bpf_effect_kind kind, int map);
 /* Which way does this path go? 0 and *ret; -SX_FORK. */
 int state_decide(struct kg_state *s, struct kg_word condition, gboolean *ret);
 /* A number for [w]: it is one, or the path has only one left for it. -SX_END otherwise. */
