@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MAX_KEY 1024
-#define MAX_VALUE 16384
+#define MAX_VALUE 65536
 
 static const struct kg_map *shape(const struct kg_state *s, int map)
 {

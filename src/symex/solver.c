@@ -132,6 +132,12 @@ static struct kg_word made(struct solver *s, Z3_ast term)
 	return (struct kg_word){.term = term};
 }
 
+/* The same, of parts that are simple already: looking through all of a long chain at each of its links would cost the square of its length. */
+static struct kg_word made_of_simple(struct solver *s, Z3_ast term)
+{
+	return broke(s) || !term ? KG_WORD(0) : (struct kg_word){.term = term};
+}
+
 gboolean word_same(struct kg_word a, struct kg_word b)
 {
 	return a.term == b.term && (a.term || a.bits == b.bits);
@@ -292,6 +298,31 @@ static struct kg_word quotient(struct solver *s, struct kg_word a, uint64_t d)
 	return q;
 }
 
+/* and, or, not of conditions; at least one is a term. FALSE: another operation. */
+static gboolean logic(struct solver *s, enum kg_op op, struct kg_word a, struct kg_word b, struct kg_word *ret)
+{
+	struct kg_word number = a.term ? b : a, other = a.term ? a : b;
+	gboolean is_decided_by = op == KG_OP_OR;
+
+	if (op == KG_OP_AND || op == KG_OP_OR) {
+		if (!number.term)
+			*ret = (gboolean)(number.bits & 1) == is_decided_by ? KG_WORD((uint64_t)is_decided_by) : other;
+		else if (a.term == b.term)
+			*ret = a;
+		else
+			*ret = made_of_simple(s, (op == KG_OP_AND ? Z3_mk_bvand : Z3_mk_bvor)(s->ctx, a.term, b.term));
+		return TRUE;
+	}
+	if (op != KG_OP_XOR || number.term || !(number.bits & 1))
+		return FALSE;
+	if (Z3_get_ast_kind(s->ctx, other.term) == Z3_APP_AST &&
+	    Z3_get_decl_kind(s->ctx, Z3_get_app_decl(s->ctx, Z3_to_app(s->ctx, other.term))) == Z3_OP_BNOT)
+		*ret = made_of_simple(s, Z3_get_app_arg(s->ctx, Z3_to_app(s->ctx, other.term), 0));
+	else
+		*ret = made_of_simple(s, Z3_mk_bvnot(s->ctx, other.term));
+	return TRUE;
+}
+
 static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct kg_word a, struct kg_word b)
 {
 	struct solver *s = self;
@@ -299,6 +330,8 @@ static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct k
 
 	if (!a.term && !b.term)
 		ret = KG_WORD(kg_op_number(op, width, a.bits, b.bits));
+	else if (width == 1 && logic(s, op, a, b, &ret))
+		;
 	else if (binary_of_choice(s, op, width, a, b, &ret) || (width == 64 && compare_quotients(s, op, a, b, &ret)))
 		;
 	else if (op == KG_OP_UDIV && width == 64 && !b.term && b.bits > 1 && (b.bits & (b.bits - 1)))
@@ -366,7 +399,9 @@ static struct kg_word choose(void *self, struct kg_word condition, unsigned widt
 		return condition.bits & 1 ? yes : no;
 	if (word_same(yes, no))
 		return yes;
-	ret = made(s, Z3_mk_ite(s->ctx, condition_of(s, condition), term_of(s, yes, width), term_of(s, no, width)));
+	if (width == 1 && !yes.term && !no.term)
+		return yes.bits & 1 ? condition : binary(s, KG_OP_XOR, 1, condition, KG_WORD(1));
+	ret = made_of_simple(s, Z3_mk_ite(s->ctx, condition_of(s, condition), term_of(s, yes, width), term_of(s, no, width)));
 	if (yes.region == no.region)
 		ret.region = yes.region;
 	if (ret.term && width > 1 && !yes.term && !no.term && !g_hash_table_contains(s->choices, ret.term)) {
