@@ -16,9 +16,10 @@
 /** Where things lie in the interpreter's address space. Addresses outside are kernel or user memory of the world. */
 #define KG_AT_STACK 0x6b00000000000000ull  /**< r10 of frame 0 is KG_AT_STACK + 512; frame n lies n * 0x10000 above */
 #define KG_AT_CONTEXT 0x6b10000000000000ull
-#define KG_AT_PACKET 0x6b20000000000000ull
+#define KG_AT_PACKET 0x60000000ull         /**< below 4 GiB: packet programs load it as 32 bits */
 #define KG_AT_MAP 0x6b30000000000000ull    /**< + 0x100000000 * map: the map itself (for helpers) */
 #define KG_AT_VALUE 0x6b40000000000000ull  /**< values of maps and records of ring buffers, each with a gap behind it */
+#define KG_AT_CODE 0x6b50000000000000ull   /**< + 8 * pc: a function of the program, for callbacks */
 
 /** Unchanging memory of the kernel or of the process: bytes by address; where nothing was said a byte is [other]. */
 struct kg_bytes_at {
@@ -26,7 +27,10 @@ struct kg_bytes_at {
 	uint8_t other;
 };
 
-/** The result of the n-th call of a helper in this run, in the order of execution. */
+/**
+ * The result of the n-th call of a helper in this run, in the order of execution. Calls are counted for each helper, in all functions and callbacks
+ * of the program. For a probe read a negative result means that the memory can't be read.
+ */
 struct kg_answer_of_helper {
 	int helper;
 	guint nth;         /**< 0: its first call in this run */
@@ -61,6 +65,7 @@ enum kg_effect_kind {
 	KG_EFFECT_RECORD,     /**< a record to user space: perf event or ring buffer; value: its bytes */
 	KG_EFFECT_MAP_SET,    /**< key, value: by helper, or by storing through a pointer to the value (one effect at the end of the run for each changed entry) */
 	KG_EFFECT_MAP_DELETE, /**< key */
+	KG_EFFECT_MAP_LOOK,   /**< key: asked whether there is an entry. Only the symbolic executor tells */
 	KG_EFFECT_SIGNAL,     /**< number */
 	KG_EFFECT_OVERRIDE,   /**< number: the return value */
 	KG_EFFECT_PRINTK,     /**< bpf_trace_printk; value: the format and arguments */
@@ -86,7 +91,7 @@ struct kg_run_of_bpf {
 	uint64_t result;      /**< r0 at the exit */
 	GBytes *packet;       /**< the packet behind the run, or NULL */
 	GPtrArray *entries;   /**< struct kg_map_entry *: what the maps hold behind it */
-	gboolean is_complete; /**< it reached its exit */
+	gboolean is_complete; /**< it reached its exit, or a tail call that left it (an effect KG_EFFECT_OTHER with bpf_tail_call's number) */
 	char *why;            /**< if not: the reason ("helper bpf_x is not modelled", "load outside of all memory", "too many instructions") */
 };
 struct kg_interp_opts {
@@ -101,3 +106,5 @@ struct kg_interp_opts {
 int kg_interp_run(const struct kg_object *object, guint which, const struct kg_world *world, const struct kg_interp_opts *opts,
 		  struct kg_run_of_bpf *ret, struct kg_error *err);
 void kg_run_of_bpf_clear(struct kg_run_of_bpf *run);
+/** Where the model of a helper was read from ("Linux 6.18 kernel/trace/bpf_trace.c"), or NULL: it has no model. */
+const char *kg_interp_helper_source(int helper);

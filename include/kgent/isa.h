@@ -67,6 +67,8 @@ uint64_t kg_op_number(enum kg_op op, unsigned width, uint64_t a, uint64_t b);
 
 /** Where the words of memory are. Sizes are 1, 2, 4 or 8 bytes; the words are 8 * size wide; little endian. 0 or a negative kg_errc. */
 struct kg_memory_ops {
+	/** A word with a region, be the size 8 or less, is a whole pointer and is not extended: __sk_buff.data is read with 32 bits, and the kernel makes a
+	    64-bit load of it. */
 	int (*load)(void *self, struct kg_word address, unsigned size, struct kg_word *ret, struct kg_error *err);
 	int (*store)(void *self, struct kg_word address, unsigned size, struct kg_word value, struct kg_error *err);
 	/** A 64-bit immediate with a pseudo source (BPF_PSEUDO_MAP_FD, ..._MAP_VALUE, BPF_FUNC, ...): insn[0].src_reg, imm of both. */

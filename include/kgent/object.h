@@ -37,7 +37,8 @@ struct kg_insn_line {
 struct kg_bpf_program {
 	char *name;        /**< function name in the object */
 	char *section;     /**< "kprobe/tcp_connect", "s_kprobe:tcp_connect_1" */
-	char *attach;      /**< the attach point in bpftrace's spelling where it can be said ("kprobe:tcp_connect"), else the section */
+	char *attach;      /**< the attach point in bpftrace's spelling where it can be said ("kprobe:tcp_connect"), else the section. bpftrace
+				compiles several that it can't tell apart once: "kprobe:a,kprobe:b" */
 	enum kg_probe_kind kind; /**< KG_PROBE_NONE where there is no such kind of bpftrace (xdp, tc, ...) */
 	enum bpf_prog_type type;
 	struct bpf_insn *insns; /**< with sub-programs behind the main one; owned */

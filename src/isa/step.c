@@ -157,7 +157,7 @@ static int step_load(const struct machine *m, gboolean is_signed)
 
 	if (r < 0)
 		return r;
-	m->cpu->reg[m->insn->dst_reg] = extend(m, value, 8 * size, 64, is_signed);
+	m->cpu->reg[m->insn->dst_reg] = value.region ? value : extend(m, value, 8 * size, 64, is_signed);
 	return 0;
 }
 

@@ -64,6 +64,7 @@ struct named {
 	gboolean has_key;
 	gboolean is_key_known, is_value_known;
 	guint key_size, value_size; /* the most of all uses */
+	guint value_size_before; /* as the walk before this one left it; 0: not known */
 };
 
 struct text_facts {
@@ -293,6 +294,8 @@ static guint size_of(struct text_facts *t, const struct kg_bt_node *e, const str
 		return size_of_member(t, e, probe, depth);
 	case KG_BT_TUPLE:
 		return size_of_tuple(t, e, probe, depth);
+	case KG_BT_MAP:
+		return named_get(t, e->text)->value_size_before;
 	default:
 		return 0;
 	}
@@ -418,6 +421,17 @@ static gboolean leave(const struct kg_bt_node *n, const struct kg_bt_node *paren
 	return TRUE;
 }
 
+static void begin_again(struct text_facts *t)
+{
+	for (guint i = 0; i < t->maps->len; i++) {
+		struct named *m = t->maps->pdata[i];
+
+		m->value_size_before = m->is_value_known ? m->value_size : 0;
+		m->is_key_known = m->is_value_known = TRUE;
+		m->key_size = m->value_size = 0;
+	}
+}
+
 static gint by_name(gconstpointer a, gconstpointer b)
 {
 	return strcmp((*(struct named *const *)a)->name, (*(struct named *const *)b)->name);
@@ -487,7 +501,11 @@ int kg_object_bpftrace(struct kg_object *object, const struct kg_bt_program *pro
 	t.strlen = limits && limits->strlen ? (guint)limits->strlen : STRLEN_DEFAULT;
 	t.maps = g_ptr_array_new_with_free_func(named_free);
 	t.stacks = g_array_new(FALSE, FALSE, sizeof(struct stack_kind));
-	kg_bt_walk(program, visit, leave, &t);
+	for (int i = 0; i < 3; i++) { /* what one map keeps can be a part of another's key, or be kept by another */
+		kg_bt_walk(program, visit, leave, &t);
+		if (i < 2)
+			begin_again(&t);
+	}
 	g_ptr_array_sort(t.maps, by_name);
 	add_maps(object, &t, limits && limits->map_keys_max ? (guint)limits->map_keys_max : KEYS_DEFAULT);
 	g_ptr_array_unref(t.maps);

@@ -195,11 +195,14 @@ static gboolean write_all(int fd, const char *data, gsize n)
 
 static void limit_child(void)
 {
+	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTERM, SIGINT, SIGXCPU};
 	struct rlimit core = {0, 0}, cpu = {TIMEOUT_MS / 1000, TIMEOUT_MS / 1000};
 	int fd = memfd_create("map", 0);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
+	for (guint i = 0; i < G_N_ELEMENTS(deadly); i++)
+		signal(deadly[i], SIG_DFL); /* a handler of the parent's is none of the child's business */
 	setrlimit(RLIMIT_CORE, &core);
 	setrlimit(RLIMIT_CPU, &cpu);
 	/* What bpf(2) is said to have made: something that can be duplicated, and mapped as a map's memory. */
@@ -263,8 +266,10 @@ static int judge_child(int status, gboolean has_answer, struct kg_error *err)
 {
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
 		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "clang's objects are only read behind a seccomp filter, which can't be installed here");
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGXCPU)
 		return kg_error_set(err, KG_E_PARSE, STAGE, "the object is damaged: libbpf crashed on it (%s)", g_strsignal(WTERMSIG(status)));
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		return kg_error_set(err, KG_E_PARSE, STAGE, "the object is damaged: libbpf gave up on it");
 	if (!has_answer)
 		return kg_error_set(err, KG_E_LIMIT, STAGE, "libbpf did not come to an end with this object within %d s or %u MiB", TIMEOUT_MS / 1000,
 				    MAX_ANSWER >> 20);

@@ -1,0 +1,331 @@
+/*
+ * See differential.h. Run as
+ *
+ *   differential [--seed N] [--programs N] [--inputs N] [--only N] [--no-mistakes]
+ *
+ * Program number i of a seed is always the same one: a failure names both, and --only shows that one again.
+ */
+#include "differential.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct test {
+	guint32 seed;
+	guint programs, inputs;
+	int only;
+	gboolean no_mistakes;
+	int map_fd[MAPS];
+	guint n_refused, n_accepted, n_runs, failed;
+	guint by_type[64];
+	char *first_refusal;
+};
+
+/* --- the kernel's side --- */
+
+static int load_program(struct test *t, const struct kg_bpf_program *p)
+{
+	g_autofree struct bpf_insn *insns = g_memdup2(p->insns, p->n_insns * sizeof(*insns));
+	static char log[65536];
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	int fd;
+
+	for (guint pc = 0; pc < p->n_insns; pc += kg_isa_slots(&insns[pc]))
+		if (kg_isa_slots(&insns[pc]) == 2 && insns[pc].src_reg)
+			insns[pc].imm = t->map_fd[insns[pc].imm];
+	fd = bpf_prog_load(p->type, "kgent_random", "GPL", insns, p->n_insns, &opts);
+	if (fd >= 0 || t->first_refusal)
+		return fd;
+	opts.log_buf = log;
+	opts.log_size = sizeof(log);
+	opts.log_level = 1;
+	bpf_prog_load(p->type, "kgent_random", "GPL", insns, p->n_insns, &opts);
+	gsize n = strlen(log);
+
+	t->first_refusal = g_strdup(n > 600 ? log + n - 600 : log);
+	return fd;
+}
+
+static int set_maps(const struct test *t, const struct input *input)
+{
+	uint32_t key = 0;
+	int r = bpf_map_update_elem(t->map_fd[MAP_ARRAY], &key, input->value, 0);
+
+	for (key = 0; key < HASH_KEYS; key++)
+		bpf_map_delete_elem(t->map_fd[MAP_HASH], &key);
+	for (key = 0; key < HASH_KEYS; key++)
+		if (input->has_key[key])
+			r |= bpf_map_update_elem(t->map_fd[MAP_HASH], &key, &input->hash[key], 0);
+	return r;
+}
+
+static void get_maps(const struct test *t, struct outcome *ret)
+{
+	uint32_t key = 0;
+
+	bpf_map_lookup_elem(t->map_fd[MAP_ARRAY], &key, ret->value);
+	for (key = 0; key < HASH_KEYS; key++)
+		ret->has_key[key] = bpf_map_lookup_elem(t->map_fd[MAP_HASH], &key, &ret->hash[key]) == 0;
+}
+
+static int run_kernel(const struct test *t, int prog, enum bpf_prog_type type, const struct input *input, struct outcome *ret)
+{
+	guint8 out[PACKET_SIZE] = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	memset(ret, 0, sizeof(*ret));
+	if (set_maps(t, input))
+		return -1;
+	if (type == BPF_PROG_TYPE_RAW_TRACEPOINT) {
+		opts.ctx_in = input->args;
+		opts.ctx_size_in = sizeof(input->args);
+	} else {
+		opts.data_in = input->packet;
+		opts.data_size_in = PACKET_SIZE;
+		opts.data_out = out;
+		opts.data_size_out = sizeof(out);
+	}
+	if (bpf_prog_test_run_opts(prog, &opts))
+		return -1;
+	ret->result = opts.retval;
+	if (has_packet(type))
+		memcpy(ret->packet, out, PACKET_SIZE);
+	get_maps(t, ret);
+	return 0;
+}
+
+/* --- comparing --- */
+
+static void explain(const struct outcome *kernel, const struct outcome *ours, GString *out)
+{
+	if (kernel->result != ours->result)
+		g_string_append_printf(out, "# result: kernel %#x, ours %#x\n", kernel->result, ours->result);
+	for (guint i = 0; i < VALUE_SIZE; i++)
+		if (kernel->value[i] != ours->value[i])
+			g_string_append_printf(out, "# array[%u]: kernel %02x, ours %02x\n", i, kernel->value[i], ours->value[i]);
+	for (guint i = 0; i < PACKET_SIZE; i++)
+		if (kernel->packet[i] != ours->packet[i])
+			g_string_append_printf(out, "# packet[%u]: kernel %02x, ours %02x\n", i, kernel->packet[i], ours->packet[i]);
+	for (guint i = 0; i < HASH_KEYS; i++)
+		if (kernel->has_key[i] != ours->has_key[i] || kernel->hash[i] != ours->hash[i])
+			g_string_append_printf(out, "# hash[%u]: kernel %d %#llx, ours %d %#llx\n", i, kernel->has_key[i],
+					       (unsigned long long)kernel->hash[i], ours->has_key[i], (unsigned long long)ours->hash[i]);
+}
+
+static gboolean is_equal(const struct outcome *a, const struct outcome *b)
+{
+	return a->result == b->result && !memcmp(a->value, b->value, VALUE_SIZE) && !memcmp(a->packet, b->packet, PACKET_SIZE) &&
+	       !memcmp(a->has_key, b->has_key, sizeof(a->has_key)) && !memcmp(a->hash, b->hash, sizeof(a->hash));
+}
+
+static void print_input(const struct input *input)
+{
+	for (guint i = 0; i < 128; i += 8)
+		printf("#   input array[%u]: %016llx\n", i, (unsigned long long)*(const uint64_t *)(const void *)(input->value + i));
+	for (guint i = 0; i < HASH_KEYS; i++)
+		if (input->has_key[i])
+			printf("#   input hash[%u]: %016llx\n", i, (unsigned long long)input->hash[i]);
+}
+
+static void print_failure(const struct test *t, guint number, const char *who, const struct kg_object *o, const char *why)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	const struct kg_bpf_program *p = o->programs->pdata[0];
+
+	for (guint pc = 0; pc < p->n_insns; pc += kg_isa_slots(&p->insns[pc])) {
+		g_string_append_printf(text, "# %4u: ", pc);
+		kg_isa_print(&p->insns[pc], text);
+		g_string_append_c(text, '\n');
+	}
+	printf("# the %s and the kernel differ: --seed %u --only %u, program type %d\n%s%s\n", who, t->seed, number, p->type, text->str, why);
+}
+
+/* Does some executor come to another outcome? [quiet]: say nothing of it. */
+static gboolean differs(struct test *t, guint number, const struct kg_object *o, const struct input *input, const struct outcome *kernel, gboolean quiet)
+{
+	for (const struct executor *e = executors; e->name; e++) {
+		struct outcome ours;
+		g_autofree char *why = NULL;
+		g_autoptr(GString) text = g_string_new(NULL);
+
+		if (e->run(o, input, &ours, &why) == 0 && is_equal(kernel, &ours))
+			continue;
+		if (!quiet) {
+			explain(kernel, &ours, text);
+			print_failure(t, number, e->name, o, why ? why : text->str);
+			print_input(input);
+		}
+		return TRUE;
+	}
+	return FALSE;
+}
+
+static struct kg_object *free_object(struct kg_object *o)
+{
+	g_ptr_array_unref(o->programs);
+	g_ptr_array_unref(o->maps);
+	g_free(o);
+	return NULL;
+}
+
+static GRand *rand_of(const struct test *t, guint number)
+{
+	const guint32 seeds[2] = {t->seed, number};
+
+	return g_rand_new_with_seed_array(seeds, 2);
+}
+
+static void test_program(struct test *t, guint number)
+{
+	GRand *rand = rand_of(t, number);
+	struct kg_object *o = generate_program(rand);
+	const struct kg_bpf_program *p = o->programs->pdata[0];
+	int fd = load_program(t, p);
+
+	if (fd < 0)
+		t->n_refused++;
+	else
+		t->n_accepted++;
+	for (guint i = 0; fd >= 0 && i < t->inputs; i++) {
+		struct input input;
+		struct outcome kernel;
+
+		generate_input(rand, &input);
+		if (run_kernel(t, fd, p->type, &input, &kernel)) {
+			printf("# program %u can't be run: %s\n", number, g_strerror(errno));
+			t->failed++;
+			break;
+		}
+		t->n_runs++;
+		t->by_type[p->type]++;
+		if (differs(t, number, o, &input, &kernel, FALSE)) {
+			t->failed++;
+			break;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	free_object(o);
+	g_rand_free(rand);
+}
+
+/* --- can it fail? --- */
+
+static gboolean mutate(struct kg_object *o, const struct mutation *mutation)
+{
+	struct kg_bpf_program *p = o->programs->pdata[0];
+	gboolean changed = FALSE;
+
+	for (guint pc = 0; pc < p->n_insns; pc += kg_isa_slots(&p->insns[pc]))
+		changed |= mutation->apply(&p->insns[pc]);
+	return changed;
+}
+
+static gboolean sees_in_program(struct test *t, const struct mutation *mutation, guint number)
+{
+	GRand *rand = rand_of(t, number);
+	struct kg_object *o = generate_program(rand);
+	struct kg_bpf_program *p = o->programs->pdata[0];
+	int fd = load_program(t, p);
+	gboolean seen = FALSE;
+
+	if (fd >= 0 && mutate(o, mutation))
+		for (guint i = 0; i < t->inputs && !seen; i++) {
+			struct input input;
+			struct outcome kernel;
+
+			generate_input(rand, &input);
+			seen = !run_kernel(t, fd, p->type, &input, &kernel) && differs(t, number, o, &input, &kernel, TRUE);
+		}
+	if (fd >= 0)
+		close(fd);
+	free_object(o);
+	g_rand_free(rand);
+	return seen;
+}
+
+static void test_mistakes(struct test *t, guint *n)
+{
+	for (const struct mutation *m = mutations; m->name; m++) {
+		guint number = 0, max = 4000;
+
+		while (number < max && !sees_in_program(t, m, number))
+			number++;
+		printf("%s %u - seen as wrong: %s%s\n", number < max ? "ok" : "not ok", ++*n, m->name, number < max ? "" : " (not seen)");
+		t->failed += number == max;
+	}
+}
+
+/* --- the command line --- */
+
+static int make_maps(struct test *t)
+{
+	t->map_fd[MAP_ARRAY] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "kgent_array", 4, VALUE_SIZE, 1, NULL);
+	t->map_fd[MAP_HASH] = bpf_map_create(BPF_MAP_TYPE_HASH, "kgent_hash", 4, 8, HASH_ENTRIES, NULL);
+	return t->map_fd[MAP_ARRAY] < 0 || t->map_fd[MAP_HASH] < 0 ? -errno : 0;
+}
+
+static void read_options(struct test *t, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		guint value = i + 1 < argc ? (guint)strtoul(argv[i + 1], NULL, 0) : 0;
+
+		if (!strcmp(argv[i], "--seed"))
+			t->seed = value;
+		else if (!strcmp(argv[i], "--programs"))
+			t->programs = value;
+		else if (!strcmp(argv[i], "--inputs"))
+			t->inputs = value;
+		else if (!strcmp(argv[i], "--only"))
+			t->only = (int)value;
+		else if (!strcmp(argv[i], "--no-mistakes"))
+			t->no_mistakes = TRUE;
+	}
+}
+
+static void report(const struct test *t)
+{
+	printf("# seed %u: %u programs accepted by the kernel's verifier, %u refused, %u runs (xdp %u, tc %u, socket filter %u, raw tracepoint %u)\n",
+	       t->seed, t->n_accepted, t->n_refused, t->n_runs, t->by_type[BPF_PROG_TYPE_XDP], t->by_type[BPF_PROG_TYPE_SCHED_CLS],
+	       t->by_type[BPF_PROG_TYPE_SOCKET_FILTER], t->by_type[BPF_PROG_TYPE_RAW_TRACEPOINT]);
+	if (t->first_refusal)
+		printf("# the first refusal: %s\n", g_strdelimit(t->first_refusal, "\n", '|'));
+}
+
+int main(int argc, char **argv)
+{
+	struct test t = {.seed = (guint32)g_get_real_time(), .programs = 20000, .inputs = 4, .only = -1};
+	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	guint n = 0;
+	int r;
+
+	read_options(&t, argc, argv);
+	setrlimit(RLIMIT_MEMLOCK, &all);
+	r = make_maps(&t);
+	if (r) {
+		printf("ok 1 - our executors and the kernel # SKIP bpf(2) is not possible here: %s\n1..1\n", g_strerror(-r));
+		return 0;
+	}
+	if (t.only >= 0) {
+		test_program(&t, (guint)t.only);
+	} else {
+		/* as many as are asked for are accepted ones; a generator that is refused too often is broken */
+		for (guint i = 0; t.n_accepted < t.programs && i < 2 * t.programs && t.failed < 5; i++)
+			test_program(&t, i);
+		if (t.n_accepted < t.programs && !t.failed)
+			t.failed = 1;
+	}
+	report(&t);
+	printf("%s %u - our executors and the kernel agree on %u programs\n", t.failed ? "not ok" : "ok", ++n, t.n_accepted);
+	if (!t.no_mistakes && t.only < 0)
+		test_mistakes(&t, &n);
+	printf("1..%u\n", n);
+	g_free(t.first_refusal);
+	return t.failed != 0;
+}

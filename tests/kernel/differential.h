@@ -1,0 +1,61 @@
+/*
+ * The differential test: random programs that the kernel's verifier accepts, run on random inputs by the kernel and by executors of ours. All must come to
+ * the same result, the same memory and the same maps.
+ *
+ * generate.c      programs and inputs
+ * executors.c     who runs them, the kernel apart: a new one is a row in the table
+ * mutate.c        deliberate mistakes, to show that the test sees them
+ * differential.c  the kernel's side, the comparison, the command line
+ */
+#pragma once
+
+#include <kgent/interp.h>
+
+/* The maps of every program: an array with one entry, and a small hash map. */
+enum { MAP_ARRAY, MAP_HASH, MAPS };
+#define VALUE_SIZE 256   /* 0..127: input and scratch; 128..183: registers at the end; 192..255: the stack's last 64 bytes */
+#define HASH_ENTRIES 4
+#define HASH_KEYS 6      /* keys 0 to 5, so that the map gets full */
+#define PACKET_SIZE 64
+#define ETH_SIZE 14
+#define RAW_ARGS 12
+
+/* What a run begins with. */
+struct input {
+	guint8 value[VALUE_SIZE];
+	guint8 packet[PACKET_SIZE];
+	uint64_t args[RAW_ARGS];    /* of a raw tracepoint */
+	gboolean has_key[HASH_KEYS];
+	uint64_t hash[HASH_KEYS];
+};
+/* What it ends with. */
+struct outcome {
+	uint32_t result;
+	guint8 value[VALUE_SIZE];
+	guint8 packet[PACKET_SIZE]; /* zero where the program type gives none back */
+	gboolean has_key[HASH_KEYS];
+	uint64_t hash[HASH_KEYS];
+};
+
+/* A program as an object with those maps. Map references are indices. */
+struct kg_object *generate_program(GRand *rand);
+void generate_input(GRand *rand, struct input *ret);
+gboolean has_packet(enum bpf_prog_type type); /* it can reach the packet, and the kernel gives it back */
+
+/*
+ * Run program 0 of [object] on [input]. 0, or -1 with the reason.
+ */
+struct executor {
+	const char *name;
+	int (*run)(const struct kg_object *object, const struct input *input, struct outcome *ret, char **ret_why);
+};
+extern const struct executor executors[]; /* ends with a NULL name */
+/* The input as a world of the interpreter; owned. */
+struct kg_world *world_of_input(enum bpf_prog_type type, const struct input *input);
+
+/* A deliberate mistake: changes instructions so that they do what a wrong executor would do. */
+struct mutation {
+	const char *name;
+	gboolean (*apply)(struct bpf_insn *insn);
+};
+extern const struct mutation mutations[]; /* ends with a NULL name */
