@@ -9,6 +9,7 @@
 #include <kgent/bpftrace.h>
 #include <kgent/bpftrace_tool.h>
 #include <kgent/intent.h>
+#include <kgent/prove.h>
 #include <kgent/safety.h>
 #include <kgent/synthesise.h>
 
@@ -45,6 +46,7 @@ struct kg_verdict {
 	gboolean is_policy; /**< rejected by policy alone */
 	struct kg_bt_program *program; /**< the tree, or NULL when it does not parse */
 	struct kg_effects *effects;    /**< or NULL */
+	struct kg_proof *proof;        /**< or NULL: there was no contract, or it was not reached */
 	struct kg_bpftrace_limits limits; /**< those that it was built and loaded with: run it with the same */
 };
 struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict);
@@ -58,7 +60,9 @@ struct kg_check_opts {
 	const char *const *allowed;    /**< NULL-terminated words: "system", "signal", ... or NULL */
 	int pid;                       /**< as it will be run: bpftrace -p; 0: none */
 	const char *command;           /**< as it will be run: bpftrace -c; NULL: none. Not executed by any check */
-	gboolean no_load;              /**< static checks and the build only */
+	gboolean no_load;              /**< static checks, the build and the proof only */
+	const struct kg_contract *contract; /**< what it must do; NULL: nothing is proved */
+	const struct kg_prove_opts *prove;  /**< bounds of the proof; NULL: defaults */
 };
 /**
  * Make all checks on a program text, cheapest first: text, syntax, attach points, types, version, policy, build, proof,

@@ -26,8 +26,8 @@ enum kg_measure {
 };
 const char *kg_measure_name(enum kg_measure measure); /**< "print", "count", ... static */
 
-enum kg_op { KG_OP_EQ, KG_OP_NE, KG_OP_LT, KG_OP_LE, KG_OP_GT, KG_OP_GE };
-const char *kg_op_name(enum kg_op op); /**< "==", "!=", ...; static */
+enum kg_filter_op { KG_FILTER_EQ, KG_FILTER_NE, KG_FILTER_LT, KG_FILTER_LE, KG_FILTER_GT, KG_FILTER_GE };
+const char *kg_filter_op_name(enum kg_filter_op op); /**< "==", "!=", ...; static */
 
 /** The name that stands for the time an event takes, as a value, a shown field or a filter. */
 #define KG_DURATION "duration"
@@ -37,7 +37,7 @@ const char *kg_op_name(enum kg_op op); /**< "==", "!=", ...; static */
 /** A condition on a field. */
 struct kg_filter {
 	char *field;     /**< a card's field, a standard field, KG_DURATION or KG_FAMILY */
-	enum kg_op op;
+	enum kg_filter_op op;
 	gboolean is_text;
 	char *text;      /**< is_text: the text to compare with; else how the number was said: "ENOENT", "10 ms"; or NULL */
 	gint64 number;   /**< in the field's unit; durations in ns */

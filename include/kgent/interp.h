@@ -17,7 +17,7 @@
 /** Where things lie in the interpreter's address space. Addresses outside are kernel or user memory of the world. */
 #define KG_AT_STACK 0x6b00000000000000ull  /**< r10 of frame 0 is KG_AT_STACK + 512; frame n lies n * 0x10000 above */
 #define KG_AT_CONTEXT 0x6b10000000000000ull
-#define KG_AT_PACKET 0x6b20000000000000ull
+#define KG_AT_PACKET 0x60000000ull         /**< below 4 GiB: packet programs load it as 32 bits */
 #define KG_AT_MAP 0x6b30000000000000ull    /**< + 0x100000000 * map: the map itself (for helpers) */
 #define KG_AT_VALUE 0x6b40000000000000ull  /**< values of maps and records of ring buffers, each with a gap behind it */
 #define KG_AT_CODE 0x6b50000000000000ull   /**< + 8 * pc: a function of the program, for callbacks */
@@ -27,7 +27,6 @@ struct kg_bytes_at {
 	GHashTable *bytes; /**< gint64 address (g_int64_hash) -> GUINT_TO_POINTER(byte) */
 	uint8_t other;
 };
-enum kg_space { KG_SPACE_KERNEL, KG_SPACE_USER, KG_SPACES };
 
 /**
  * The result of the n-th call of a helper in this run, in the order of execution. Calls are counted for each helper, in all functions and callbacks
@@ -63,18 +62,19 @@ struct kg_world *kg_world_free(struct kg_world *world);
 void kg_world_set_bytes(struct kg_world *world, enum kg_space space, uint64_t address, const void *bytes, gsize n);
 
 /** What a program did that somebody outside can see, or a later run. */
-enum kg_effect_kind {
-	KG_EFFECT_RECORD,     /**< a record to user space: perf event or ring buffer; value: its bytes */
-	KG_EFFECT_MAP_SET,    /**< key, value: by helper, or by storing through a pointer to the value (one effect at the end of the run for each changed entry) */
-	KG_EFFECT_MAP_DELETE, /**< key */
-	KG_EFFECT_SIGNAL,     /**< number */
-	KG_EFFECT_OVERRIDE,   /**< number: the return value */
-	KG_EFFECT_PRINTK,     /**< bpf_trace_printk; value: the format and arguments */
-	KG_EFFECT_OTHER,      /**< another helper that changes something; number: the helper */
+enum kg_bpf_effect_kind {
+	KG_BPF_RECORD,     /**< a record to user space: perf event or ring buffer; value: its bytes */
+	KG_BPF_MAP_SET,    /**< key, value: by helper, or by storing through a pointer to the value (one effect at the end of the run for each changed entry) */
+	KG_BPF_MAP_DELETE, /**< key */
+	KG_BPF_MAP_LOOK,   /**< key: asked whether there is an entry. Only the symbolic executor tells */
+	KG_BPF_SIGNAL,     /**< number */
+	KG_BPF_OVERRIDE,   /**< number: the return value */
+	KG_BPF_PRINTK,     /**< bpf_trace_printk; value: the format and arguments */
+	KG_BPF_OTHER,      /**< another helper that changes something; number: the helper */
 };
 /** Words are numbers in the concrete interpreter, terms in the symbolic executor. Each word is one byte. */
-struct kg_effect {
-	enum kg_effect_kind kind;
+struct kg_bpf_effect {
+	enum kg_bpf_effect_kind kind;
 	unsigned pc;          /**< the instruction that did it */
 	int map;              /**< index into the object's maps, or -1 */
 	struct kg_word *key;  /**< n_key bytes; owned */
@@ -83,16 +83,16 @@ struct kg_effect {
 	guint8 *is_set;       /**< n_value flags: 0 where the program never wrote the byte; NULL: all written. Owned */
 	struct kg_word number;
 };
-struct kg_effect *kg_effect_free(struct kg_effect *effect);
+struct kg_bpf_effect *kg_bpf_effect_free(struct kg_bpf_effect *effect);
 
 /** One run. Zero-initialise; release with kg_run_of_bpf_clear(). */
 struct kg_run_of_bpf {
-	GPtrArray *effects;   /**< struct kg_effect *, in order */
+	GPtrArray *effects;   /**< struct kg_bpf_effect *, in order */
 	GArray *path;         /**< guint: every pc executed, in order, up to max_path */
 	uint64_t result;      /**< r0 at the exit */
 	GBytes *packet;       /**< the packet behind the run, or NULL */
 	GPtrArray *entries;   /**< struct kg_map_entry *: what the maps hold behind it */
-	gboolean is_complete; /**< it reached its exit, or a tail call that left it (an effect KG_EFFECT_OTHER with bpf_tail_call's number) */
+	gboolean is_complete; /**< it reached its exit, or a tail call that left it (an effect KG_BPF_OTHER with bpf_tail_call's number) */
 	char *why;            /**< if not: the reason ("helper bpf_x is not modelled", "load outside of all memory", "too many instructions") */
 };
 struct kg_interp_opts {

@@ -35,6 +35,9 @@ struct kg_word {
 };
 #define KG_WORD(number) ((struct kg_word){.bits = (number)})
 
+/** Whose memory an address means: the same number can be two places. */
+enum kg_space { KG_SPACE_KERNEL, KG_SPACE_USER, KG_SPACES };
+
 /** Primitive operations on two words of one width. The comparisons give a word of 1 bit. */
 enum kg_op {
 	KG_OP_ADD, KG_OP_SUB, KG_OP_MUL,

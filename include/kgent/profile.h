@@ -136,6 +136,13 @@ GPtrArray *kg_profile_search(struct kg_profile *p, const char *words, guint max)
 int kg_profile_member(struct kg_profile *p, const char *type, const char *path, struct kg_field *ret, struct kg_error *err);
 /** All direct members of a struct or union (anonymous ones flattened): borrowed array of `struct kg_field *`, or NULL. */
 const GPtrArray *kg_profile_members(struct kg_profile *p, const char *type);
+/**
+ * The facts of a type by its spelling in C: "struct sock *", "__be16", "unsigned long", "char[16]", "enum x", "u8".
+ * ret's name is "", type the spelling without const and volatile in front, offset 0; the rest as of a member of that type.
+ * @return 0; -KG_E_NOTFOUND: this kernel has no such type; -KG_E_UNSUPPORTED without BTF (pointers and C's own number types are known all the
+ *         same)
+ */
+int kg_profile_type(struct kg_profile *p, const char *type, struct kg_field *ret, struct kg_error *err);
 /** The file that vmlinux' BTF is read from; owned. It may not exist. */
 char *kg_profile_btf_path(const struct kg_profile *p);
 struct btf;

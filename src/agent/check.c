@@ -5,11 +5,13 @@
  * seen, "not checked" always with the reason. Those that only read the text are all made, so that one answer holds all
  * findings; those behind them cost time or privileges and are not reached once something failed.
  *
- * Open places: the symbolic proof and the trial in a VM have their rows, and say that they do not exist yet.
+ * Open place: the trial in a VM has its row, and says that it does not exist yet.
  */
 #include <kgent/agent.h>
 #include <kgent/build.h>
 #include <kgent/load.h>
+#include <kgent/object.h>
+#include <kgent/prove.h>
 #include <kgent/text.h>
 
 #include <stdarg.h>
@@ -23,6 +25,7 @@ struct checking {
 	const struct kg_bpftrace *tool; /* or NULL: there is none, see tool_error */
 	struct kg_error tool_error;
 	struct kg_verdict *verdict;
+	GBytes *object;                 /* what the build made, or NULL */
 };
 
 static void says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
@@ -303,13 +306,82 @@ static void check_build(struct checking *c, struct kg_check *check)
 	} else if (!fails_by(check, &tally)) {
 		says(check, KG_CHECK_FAILED, "%s does not compile it", c->tool->text);
 	}
+	if (res.object && !c->object)
+		c->object = g_bytes_ref(res.object);
 	take_findings(c, res.diags);
 	kg_build_result_clear(&res);
 }
 
+/* The instructions, with names and shapes of the maps. Also where the build's row was not reached: the program need not attach here to be proved. */
+static int compile_for_proof(struct checking *c, struct kg_object **ret, struct kg_error *err)
+{
+	struct kg_build_opts opts = {.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid};
+	struct kg_build_result res = {0};
+	struct kg_object *object = NULL;
+	int r = 0;
+
+	if (!c->object) {
+		r = kg_build(c->text, &opts, &res, err);
+		if (r == 0 && res.object)
+			c->object = g_bytes_ref(res.object);
+		else if (r == 0)
+			r = kg_error_set(err, KG_E_TOOL, "proof", "%s", res.why ? res.why : "it does not compile");
+		kg_build_result_clear(&res);
+	}
+	if (r == 0)
+		r = kg_object_read(c->object, c->opts->profile, &object, err);
+	if (r == 0)
+		r = kg_object_bpftrace(object, c->verdict->program, c->tool, &c->verdict->limits, c->opts->profile, err);
+	if (r)
+		kg_object_free(object);
+	else
+		*ret = object;
+	return r;
+}
+
+static const char *plural(guint n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void proof_says(struct kg_check *check, const struct kg_proof *proof)
+{
+	guint n_refuted = kg_proof_count(proof, KG_PROOF_REFUTED), n_unknown = kg_proof_count(proof, KG_PROOF_UNKNOWN);
+	const struct kg_obligation_result *first = NULL;
+	g_autofree char *took = kg_text_duration(proof->took_ns);
+
+	for (guint i = 0; i < proof->results->len && !first; i++) {
+		const struct kg_obligation_result *r = proof->results->pdata[i];
+		if (r->word == proof->word && r->word != KG_PROOF_PROVED)
+			first = r;
+	}
+	if (n_refuted)
+		says(check, KG_CHECK_FAILED, "%u of %u obligations refuted: %s: %s", n_refuted, proof->results->len, first->what, first->why ?: "");
+	else if (n_unknown)
+		says(check, KG_CHECK_NOT_CHECKED, "%u of %u obligations unknown: %s: %s", n_unknown, proof->results->len, first->what, first->why ?: "");
+	else
+		says(check, KG_CHECK_PASSED, "%u obligation%s proved, in %s", proof->results->len, plural(proof->results->len), took);
+	if (first && first->mend)
+		check->mend = g_strdup(first->mend);
+}
+
 static void check_proof(struct checking *c, struct kg_check *check)
 {
-	says(check, KG_CHECK_NOT_CHECKED, "the symbolic verifier does not exist yet: whether it shows what was asked for is not proved");
+	struct kg_object *object = NULL;
+	_cleanup_error_ struct kg_error err = {0};
+
+	if (!c->opts->contract) {
+		says(check, KG_CHECK_NOT_CHECKED, "there is no contract: whether it shows what was asked for is not proved");
+		return;
+	}
+	if (lacks_tool(c, check))
+		return;
+	if (compile_for_proof(c, &object, &err) ||
+	    kg_prove(object, c->verdict->program, c->opts->contract, c->opts->profile, c->opts->prove, &c->verdict->proof, &err))
+		error_not_checked(check, &err);
+	else
+		proof_says(check, c->verdict->proof);
+	kg_object_free(object);
 }
 
 static void load_refused(struct kg_check *check, const struct kg_load_result *res)
@@ -363,6 +435,7 @@ static void check_trial(struct checking *c, struct kg_check *check)
 enum reach {
 	NEEDS_TEXT = 1, /* ... which reads bytes */
 	NEEDS_TREE,     /* ... without which there is no tree */
+	NEEDS_MEANING,  /* ... but for that it can't be attached here */
 	NEEDS_ALL,      /* ... any of them */
 };
 
@@ -378,7 +451,7 @@ static const struct stage {
 	{"version", NEEDS_TREE, check_version},
 	{"policy", NEEDS_TREE, check_policy}, /* before anything is given to a compiler or the kernel */
 	{"build", NEEDS_ALL, check_build},
-	{"proof", NEEDS_ALL, check_proof},
+	{"proof", NEEDS_MEANING, check_proof},
 	{"kernel verifier", NEEDS_ALL, check_load},
 	{"trial", NEEDS_ALL, check_trial},
 };
@@ -400,7 +473,8 @@ static const struct kg_check *in_the_way(const struct kg_verdict *verdict, enum 
 
 	for (guint i = 0; needs && i < verdict->checks->len; i++) {
 		const struct kg_check *check = verdict->checks->pdata[i];
-		if (check->result == KG_CHECK_FAILED && (needs == NEEDS_ALL || g_strv_contains(blockers, check->name)))
+		gboolean is_of_place = needs == NEEDS_MEANING && !strcmp(check->name, "attach points");
+		if (check->result == KG_CHECK_FAILED && !is_of_place && (needs >= NEEDS_MEANING || g_strv_contains(blockers, check->name)))
 			return check;
 	}
 	return NULL;
@@ -415,9 +489,9 @@ static void conclude(struct kg_verdict *verdict)
 		failed += ((struct kg_check *)verdict->checks->pdata[i])->result == KG_CHECK_FAILED;
 	verdict->is_policy = verdict->is_policy && failed == 1; /* alone */
 	if (failed)
-		verdict->word = KG_VERDICT_REJECTED;
+		verdict->word = failed == 1 && kg_verdict_find(verdict, "proof")->result == KG_CHECK_FAILED ? KG_VERDICT_REFUTED : KG_VERDICT_REJECTED;
 	else if (kg_verdict_find(verdict, "kernel verifier")->result == KG_CHECK_PASSED)
-		verdict->word = KG_VERDICT_LOADED;
+		verdict->word = kg_verdict_find(verdict, "proof")->result == KG_CHECK_PASSED ? KG_VERDICT_PROVED : KG_VERDICT_LOADED;
 	else
 		verdict->word = KG_VERDICT_UNLOADED;
 }
@@ -464,6 +538,7 @@ int kg_check_program(const char *text, gsize len, const struct kg_check_opts *op
 
 	kg_bpftrace_clear(&found);
 	kg_error_clear(&c.tool_error);
+	g_clear_pointer(&c.object, g_bytes_unref);
 	*ret = c.verdict;
 	return 0;
 }

@@ -87,6 +87,14 @@ static json_t *run(const struct kg_run_result *run)
 			 "thrown_bytes", (json_int_t)run->n_thrown_bytes);
 }
 
+static json_t *proof(const struct kg_verdict *verdict)
+{
+	g_autofree char *json = verdict && verdict->proof ? kg_proof_json(verdict->proof) : NULL;
+	json_t *value = json ? json_loads(json, 0, NULL) : NULL;
+
+	return value ?: json_null();
+}
+
 static json_t *intent(const char *json)
 {
 	json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
@@ -109,6 +117,7 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "verdict", report->verdict ? kg_json_text(kg_verdict_name(report->verdict->word)) : json_null());
 	json_object_set_new(object, "checks", checks(report->verdict));
 	json_object_set_new(object, "findings", kg_json_findings(report->verdict ? report->verdict->diags : NULL));
+	json_object_set_new(object, "proof", proof(report->verdict));
 	json_object_set_new(object, "trials", json_array()); /* one object a trial in a VM, once there are trials */
 	json_object_set_new(object, "notes", texts(report->notes));
 	json_object_set_new(object, "problem", problem(report));

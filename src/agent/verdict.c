@@ -40,6 +40,7 @@ struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict)
 	g_clear_pointer(&verdict->diags, g_ptr_array_unref);
 	verdict->program = kg_bt_free(verdict->program);
 	verdict->effects = kg_effects_free(verdict->effects);
+	verdict->proof = kg_proof_free(verdict->proof);
 	g_free(verdict);
 	return NULL;
 }

@@ -323,7 +323,7 @@ static struct kg_bt_ty record_member(struct kg_bt_check *c, const char *record, 
 				  record, e->text, own->loc.line);
 		return ty;
 	}
-	if (!c->profile)
+	if (!c->profile || strchr(record, '{')) /* a member whose type has no name: nothing can be looked up by it */
 		return ty;
 	r = kg_profile_member(c->profile, record, e->text, &f, &err);
 	if (r == 0)

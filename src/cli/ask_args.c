@@ -148,7 +148,7 @@ void kg_ask_restrict(const struct kg_ask_args *args, pid_t pid, struct kg_intent
 	struct kg_origin *origin = g_new0(struct kg_origin, 1);
 
 	filter->field = g_strdup("pid");
-	filter->op = KG_OP_EQ;
+	filter->op = KG_FILTER_EQ;
 	filter->number = pid;
 	g_ptr_array_add(intent->filters, filter);
 	origin->part = g_strdup("filter");

@@ -11,6 +11,8 @@
 
 const struct kg_option kg_check_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
+	{"contract", 0, "FILE", "what the program must do (docs/contracts.md): prove that it does, or show where not"},
+	{"bound", 0, "NAME=N", "how far the proof goes: time (s), question (ms), paths, steps, unroll, memory (MiB); repeatable"},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
 	{NULL},
@@ -19,9 +21,36 @@ const struct kg_option kg_check_options[] = {
 struct check_args {
 	const char *file;
 	const char *profile;
+	const char *contract;
+	struct kg_prove_opts prove;
 	gboolean no_load;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
 };
+
+/* "paths=10000" */
+static int set_bound(struct kg_symex_opts *bounds, const char *text, struct kg_error *err)
+{
+	const struct {
+		const char *name;
+		guint *value;
+		guint unit;
+	} all[] = {
+		{"time", &bounds->total_ms, 1000}, {"question", &bounds->solver_ms, 1}, {"paths", &bounds->max_paths, 1},
+		{"steps", &bounds->max_steps, 1}, {"unroll", &bounds->max_unroll, 1}, {"memory", &bounds->max_memory_mib, 1},
+	};
+	const char *equals = strchr(text, '=');
+	guint64 n = 0;
+
+	for (gsize i = 0; equals && i < G_N_ELEMENTS(all); i++)
+		if (strlen(all[i].name) == (gsize)(equals - text) && g_str_has_prefix(text, all[i].name)) {
+			if (!g_ascii_string_to_unsigned(equals + 1, 10, 1, 1000000000 / all[i].unit, &n, NULL))
+				return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: %s is no number from 1 to %u", text, equals + 1,
+						    1000000000 / all[i].unit);
+			*all[i].value = (guint)n * all[i].unit;
+			return 0;
+		}
+	return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: it is NAME=N with time, question, paths, steps, unroll or memory", text);
+}
 
 static int parse_args(int argc, char **argv, struct check_args *args, struct kg_error *err)
 {
@@ -39,6 +68,11 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 			args->file = walk.value;
 		} else if (!strcmp(option->name, "allow")) {
 			g_ptr_array_add(args->allowed, (gpointer)walk.value);
+		} else if (!strcmp(option->name, "contract")) {
+			args->contract = walk.value;
+		} else if (!strcmp(option->name, "bound")) {
+			if (set_bound(&args->prove.bounds, walk.value, err))
+				return -KG_E_INVAL;
 		} else if (!strcmp(option->name, "no-load")) {
 			args->no_load = TRUE;
 		} else {
@@ -63,16 +97,48 @@ static void show(const struct kg_cli *cli, const struct check_args *args, const 
 			if (out->len)
 				g_string_append_c(out, '\n');
 			kg_verdict_table(verdict, cli->color_out, out);
+			if (verdict->proof) {
+				g_string_append_c(out, '\n');
+				kg_proof_text(verdict->proof, text, cli->color_out, out);
+			}
 		}
 	}
 	kg_cli_out(out->str);
+}
+
+/* NULL and 0 where none was asked for. Its findings are shown here: with a bad contract nothing is checked. */
+static int read_contract(const struct kg_cli *cli, const char *file, struct kg_profile *profile, struct kg_contract **ret, struct kg_error *err)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(GPtrArray) diags = kg_diags_new();
+	g_autoptr(GString) out = g_string_new(NULL);
+	gsize len;
+	int r;
+
+	*ret = NULL;
+	if (!file)
+		return 0;
+	r = kg_cli_read(file, KG_CONTRACT_MAX_BYTES, &text, &len, err);
+	if (r)
+		return r;
+	r = kg_contract_read(text, len, diags, ret);
+	if (r == 0)
+		r = kg_contract_check(*ret, profile, diags);
+	kg_diags_render(diags, file, text, cli->color_err, out);
+	kg_cli_err(out->str);
+	if (r) {
+		*ret = kg_contract_free(*ret);
+		return kg_error_set(err, KG_E_INVAL, "contract", "%s: the contract can't be used", file);
+	}
+	return 0;
 }
 
 static int check_text(const struct kg_cli *cli, const struct check_args *args, const char *text, gsize len, struct kg_error *err)
 {
 	struct kg_profile *profile = NULL;
 	struct kg_verdict *verdict = NULL;
-	struct kg_check_opts opts = {.allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load};
+	struct kg_contract *contract = NULL;
+	struct kg_check_opts opts = {.prove = &args->prove, .allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load};
 
 	int code = kg_cli_profile(cli, args->profile, &profile, err);
 	if (code && args->profile)
@@ -82,7 +148,10 @@ static int check_text(const struct kg_cli *cli, const struct check_args *args, c
 		kg_error_clear(err);
 	}
 	opts.profile = profile;
-	code = kg_check_program(text, len, &opts, &verdict, err);
+	code = read_contract(cli, args->contract, profile, &contract, err);
+	opts.contract = contract;
+	if (!code)
+		code = kg_check_program(text, len, &opts, &verdict, err);
 	if (!code) {
 		gboolean is_static = args->no_load || (profile && !kg_profile_is_running(profile));
 		g_autofree char *sudo = args->no_load ? NULL : kg_show_missing_privilege(cli, verdict);
@@ -93,6 +162,7 @@ static int check_text(const struct kg_cli *cli, const struct check_args *args, c
 			kg_cli_note(cli, "the kernel's verifier was not asked; this does: %s", sudo);
 	}
 	kg_verdict_free(verdict);
+	kg_contract_free(contract);
 	kg_profile_free(profile);
 	return code;
 }

@@ -202,10 +202,10 @@ static char *why_nothing(const struct kg_watch *watch, gint64 observed_ns)
 		return g_strdup_printf("process %d is not running", watch->pid);
 	for (guint i = 0; i < intent->filters->len; i++) {
 		const struct kg_filter *filter = intent->filters->pdata[i];
-		if (filter->op == KG_OP_EQ && filter->is_text && !strcmp(filter->field, "comm") &&
+		if (filter->op == KG_FILTER_EQ && filter->is_text && !strcmp(filter->field, "comm") &&
 		    !is_process_named(filter->text, filter->is_prefix))
 			return g_strdup_printf("no process named %s is running now", filter->text);
-		if (filter->op == KG_OP_EQ && !filter->is_text && !strcmp(filter->field, "pid") && filter->number > 0 &&
+		if (filter->op == KG_FILTER_EQ && !filter->is_text && !strcmp(filter->field, "pid") && filter->number > 0 &&
 		    kill(filter->number, 0) && errno == ESRCH)
 			return g_strdup_printf("process %" G_GINT64_FORMAT " is not running", filter->number);
 	}

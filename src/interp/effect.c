@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-struct kg_effect *kg_effect_free(struct kg_effect *effect)
+struct kg_bpf_effect *kg_bpf_effect_free(struct kg_bpf_effect *effect)
 {
 	if (!effect)
 		return NULL;
@@ -23,9 +23,9 @@ static struct kg_word *words_of(const guint8 *bytes, gsize n)
 	return words;
 }
 
-struct kg_effect *effect_add(struct interp *m, enum kg_effect_kind kind, int map)
+struct kg_bpf_effect *effect_add(struct interp *m, enum kg_bpf_effect_kind kind, int map)
 {
-	struct kg_effect *e = g_new0(struct kg_effect, 1);
+	struct kg_bpf_effect *e = g_new0(struct kg_bpf_effect, 1);
 
 	e->kind = kind;
 	e->pc = m->pc;
@@ -34,13 +34,13 @@ struct kg_effect *effect_add(struct interp *m, enum kg_effect_kind kind, int map
 	return e;
 }
 
-void effect_set_key(struct kg_effect *e, const guint8 *key, gsize n)
+void effect_set_key(struct kg_bpf_effect *e, const guint8 *key, gsize n)
 {
 	e->key = words_of(key, n);
 	e->n_key = (guint)n;
 }
 
-void effect_set_value(struct kg_effect *e, const guint8 *bytes, const guint8 *is_set, gsize n)
+void effect_set_value(struct kg_bpf_effect *e, const guint8 *bytes, const guint8 *is_set, gsize n)
 {
 	e->value = words_of(bytes, n);
 	e->n_value = (guint)n;

@@ -28,7 +28,7 @@ int help_map_update(struct interp *m, struct call *c)
 {
 	struct map_state *s;
 	const guint8 *key, *value, *is_set;
-	struct kg_effect *effect;
+	struct kg_bpf_effect *effect;
 
 	if (map_and_key(m, c, &s, &key) < 0 || memory_get(m, c->arg[2], s->map->value_size, &value, &is_set) < 0)
 		return -1;
@@ -39,7 +39,7 @@ int help_map_update(struct interp *m, struct call *c)
 	c->result = (uint64_t)map_set(m, s, key, value, c->arg[3], NULL);
 	if (c->result)
 		return 0;
-	effect = effect_add(m, KG_EFFECT_MAP_SET, s->index);
+	effect = effect_add(m, KG_BPF_MAP_SET, s->index);
 	effect_set_key(effect, key, s->map->key_size);
 	effect_set_value(effect, value, is_set, s->map->value_size);
 	return 0;
@@ -54,7 +54,7 @@ int help_map_delete(struct interp *m, struct call *c)
 		return -1;
 	c->result = (uint64_t)map_remove(m, s, key);
 	if (!c->result)
-		effect_set_key(effect_add(m, KG_EFFECT_MAP_DELETE, s->index), key, s->map->key_size);
+		effect_set_key(effect_add(m, KG_BPF_MAP_DELETE, s->index), key, s->map->key_size);
 	return 0;
 }
 
@@ -74,7 +74,7 @@ int help_storage_get(struct interp *m, struct call *c)
 		if (c->arg[2] && memory_get(m, c->arg[2], s->map->value_size, &value, NULL) < 0)
 			return -1;
 		map_set(m, s, key, value, BPF_NOEXIST, &e);
-		struct kg_effect *effect = effect_add(m, KG_EFFECT_MAP_SET, s->index);
+		struct kg_bpf_effect *effect = effect_add(m, KG_BPF_MAP_SET, s->index);
 
 		effect_set_key(effect, key, 8);
 		effect_set_value(effect, value, NULL, s->map->value_size);
@@ -92,7 +92,7 @@ int help_storage_delete(struct interp *m, struct call *c)
 		return -1;
 	c->result = (uint64_t)map_remove(m, s, key);
 	if (!c->result)
-		effect_set_key(effect_add(m, KG_EFFECT_MAP_DELETE, s->index), key, 8);
+		effect_set_key(effect_add(m, KG_BPF_MAP_DELETE, s->index), key, 8);
 	return 0;
 }
 
@@ -152,7 +152,7 @@ int help_loop(struct interp *m, struct call *c)
 int help_tail_call(struct interp *m, struct call *c)
 {
 	uint64_t index = (c->arg[1] - KG_AT_MAP) >> 32;
-	struct kg_effect *effect;
+	struct kg_bpf_effect *effect;
 
 	if (c->arg[1] < KG_AT_MAP || index >= m->object->maps->len)
 		return interp_stop(m, "a tail call through 0x%" G_GINT64_MODIFIER "x, which is no map", c->arg[1]);
@@ -160,7 +160,7 @@ int help_tail_call(struct interp *m, struct call *c)
 		c->result = c->answer->result;
 		return 0;
 	}
-	effect = effect_add(m, KG_EFFECT_OTHER, (int)index);
+	effect = effect_add(m, KG_BPF_OTHER, (int)index);
 	effect->number = KG_WORD((uint64_t)c->helper);
 	effect_set_key(effect, (const guint8 *)&c->arg[2], 4);
 	m->is_over = TRUE;

@@ -24,7 +24,7 @@ static int add_record(struct interp *m, int map, uint64_t address, uint64_t size
 		return interp_stop(m, "a record of %" G_GINT64_MODIFIER "u bytes", size);
 	if (memory_get(m, address, size, &bytes, &is_set) < 0)
 		return -1;
-	effect_set_value(effect_add(m, KG_EFFECT_RECORD, map), bytes, is_set, size);
+	effect_set_value(effect_add(m, KG_BPF_RECORD, map), bytes, is_set, size);
 	return 0;
 }
 
@@ -92,7 +92,7 @@ int help_ringbuf_submit(struct interp *m, struct call *c)
 
 	if (!r)
 		return -1;
-	effect_set_value(effect_add(m, KG_EFFECT_RECORD, r->map), r->bytes, r->is_set, r->size);
+	effect_set_value(effect_add(m, KG_BPF_RECORD, r->map), r->bytes, r->is_set, r->size);
 	return 0;
 }
 
@@ -101,7 +101,7 @@ int help_ringbuf_discard(struct interp *m, struct call *c)
 	return reserved(m, c) ? 0 : -1;
 }
 
-static int add_number(struct interp *m, struct call *c, enum kg_effect_kind kind, uint64_t number)
+static int add_number(struct interp *m, struct call *c, enum kg_bpf_effect_kind kind, uint64_t number)
 {
 	c->result = answered(c, 0);
 	if ((int64_t)c->result >= 0)
@@ -111,31 +111,31 @@ static int add_number(struct interp *m, struct call *c, enum kg_effect_kind kind
 
 int help_signal(struct interp *m, struct call *c)
 {
-	return add_number(m, c, KG_EFFECT_SIGNAL, (uint32_t)c->arg[0]);
+	return add_number(m, c, KG_BPF_SIGNAL, (uint32_t)c->arg[0]);
 }
 
 int help_override(struct interp *m, struct call *c)
 {
-	return add_number(m, c, KG_EFFECT_OVERRIDE, c->arg[1]);
+	return add_number(m, c, KG_BPF_OVERRIDE, c->arg[1]);
 }
 
 int help_set_retval(struct interp *m, struct call *c)
 {
-	struct kg_effect *e;
+	struct kg_bpf_effect *e;
 
 	c->result = answered(c, 0);
-	e = effect_add(m, KG_EFFECT_OTHER, -1);
+	e = effect_add(m, KG_BPF_OTHER, -1);
 	e->number = KG_WORD((uint64_t)c->helper);
 	effect_set_value(e, (const guint8 *)&c->arg[0], NULL, 4);
 	return 0;
 }
 
 /* Format (with its NUL, as long as the program said) and behind it the arguments, 8 bytes each. */
-static int add_text(struct interp *m, struct call *c, enum kg_effect_kind kind, uint64_t format, gsize n_format, const guint8 *data, gsize n_data)
+static int add_text(struct interp *m, struct call *c, enum kg_bpf_effect_kind kind, uint64_t format, gsize n_format, const guint8 *data, gsize n_data)
 {
 	g_autoptr(GByteArray) all = g_byte_array_new();
 	const guint8 *bytes;
-	struct kg_effect *e;
+	struct kg_bpf_effect *e;
 
 	if (memory_get(m, format, n_format, &bytes, NULL) < 0)
 		return -1;
@@ -150,7 +150,7 @@ static int add_text(struct interp *m, struct call *c, enum kg_effect_kind kind, 
 
 int help_printk(struct interp *m, struct call *c)
 {
-	return add_text(m, c, KG_EFFECT_PRINTK, c->arg[0], (uint32_t)c->arg[1], (const guint8 *)&c->arg[2], 3 * sizeof(c->arg[0]));
+	return add_text(m, c, KG_BPF_PRINTK, c->arg[0], (uint32_t)c->arg[1], (const guint8 *)&c->arg[2], 3 * sizeof(c->arg[0]));
 }
 
 int help_vprintk(struct interp *m, struct call *c)
@@ -159,7 +159,7 @@ int help_vprintk(struct interp *m, struct call *c)
 
 	if (memory_get(m, c->arg[2], (uint32_t)c->arg[3], &data, NULL) < 0)
 		return -1;
-	return add_text(m, c, KG_EFFECT_PRINTK, c->arg[0], (uint32_t)c->arg[1], data, (uint32_t)c->arg[3]);
+	return add_text(m, c, KG_BPF_PRINTK, c->arg[0], (uint32_t)c->arg[1], data, (uint32_t)c->arg[3]);
 }
 
 int help_seq_printf(struct interp *m, struct call *c)
@@ -168,10 +168,10 @@ int help_seq_printf(struct interp *m, struct call *c)
 
 	if (memory_get(m, c->arg[3], (uint32_t)c->arg[4], &data, NULL) < 0)
 		return -1;
-	return add_text(m, c, KG_EFFECT_OTHER, c->arg[1], (uint32_t)c->arg[2], data, (uint32_t)c->arg[4]);
+	return add_text(m, c, KG_BPF_OTHER, c->arg[1], (uint32_t)c->arg[2], data, (uint32_t)c->arg[4]);
 }
 
 int help_seq_write(struct interp *m, struct call *c)
 {
-	return add_text(m, c, KG_EFFECT_OTHER, c->arg[1], (uint32_t)c->arg[2], NULL, 0);
+	return add_text(m, c, KG_BPF_OTHER, c->arg[1], (uint32_t)c->arg[2], NULL, 0);
 }

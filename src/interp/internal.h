@@ -90,9 +90,9 @@ gint64 map_set(struct interp *m, struct map_state *s, const guint8 *key, const g
 gint64 map_remove(struct interp *m, struct map_state *s, const guint8 *key);
 
 /* effect.c */
-struct kg_effect *effect_add(struct interp *m, enum kg_effect_kind kind, int map);
-void effect_set_key(struct kg_effect *e, const guint8 *key, gsize n);
-void effect_set_value(struct kg_effect *e, const guint8 *bytes, const guint8 *is_set, gsize n);
+struct kg_bpf_effect *effect_add(struct interp *m, enum kg_bpf_effect_kind kind, int map);
+void effect_set_key(struct kg_bpf_effect *e, const guint8 *key, gsize n);
+void effect_set_value(struct kg_bpf_effect *e, const guint8 *bytes, const guint8 *is_set, gsize n);
 
 /* run.c: call a function of the program from a helper. */
 int interp_call(struct interp *m, uint64_t function, const uint64_t args[4], uint64_t *ret);

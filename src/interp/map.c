@@ -219,7 +219,7 @@ static void end_entry(struct interp *m, const struct map_state *s, const struct 
 	struct kg_map_entry *kept = g_new0(struct kg_map_entry, 1);
 
 	if (memcmp(e->before, e->value->bytes, e->value->size)) {
-		struct kg_effect *effect = effect_add(m, KG_EFFECT_MAP_SET, s->index);
+		struct kg_bpf_effect *effect = effect_add(m, KG_BPF_MAP_SET, s->index);
 
 		effect->pc = e->value->last_store;
 		effect_set_key(effect, e->key, key_size(s));

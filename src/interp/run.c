@@ -169,7 +169,7 @@ static void end(struct interp *m)
 
 static void effect_free(gpointer data)
 {
-	kg_effect_free(data);
+	kg_bpf_effect_free(data);
 }
 
 static void entry_free(gpointer data)

@@ -216,7 +216,7 @@ static gboolean address_filter(const struct site_ctx *c, const struct kg_filter 
 		kg_error_set(c->err, KG_E_REFUSED, "synthesise", "%s can't be compared with the address %s on this kernel", f->field, f->text);
 		return FALSE;
 	}
-	g_autofree char *text = f->op == KG_OP_NE ? g_strdup_printf("!(%s)", (char *)any->pdata[0]) : g_strdup(any->pdata[0]);
+	g_autofree char *text = f->op == KG_FILTER_NE ? g_strdup_printf("!(%s)", (char *)any->pdata[0]) : g_strdup(any->pdata[0]);
 	add_condition(conditions, text);
 	return TRUE;
 }
@@ -235,9 +235,9 @@ static gboolean text_filter(const struct site_ctx *c, const struct kg_filter *f,
 	}
 	kg_text_quote(f->text, quoted);
 	if (f->is_prefix)
-		g_string_printf(s, "strncmp(%s, %s, %zu) %s 0", (char *)v->expr->pdata[0], quoted->str, strlen(f->text), kg_op_name(f->op));
+		g_string_printf(s, "strncmp(%s, %s, %zu) %s 0", (char *)v->expr->pdata[0], quoted->str, strlen(f->text), kg_filter_op_name(f->op));
 	else
-		g_string_printf(s, "%s %s %s", (char *)v->expr->pdata[0], kg_op_name(f->op), quoted->str);
+		g_string_printf(s, "%s %s %s", (char *)v->expr->pdata[0], kg_filter_op_name(f->op), quoted->str);
 	add_condition(conditions, s->str);
 	return TRUE;
 }
@@ -251,7 +251,7 @@ static void number_filter(const struct kg_filter *f, const struct value *v, GPtr
 		gboolean parens = needs_parens(e) || strpbrk(e, "<>=");
 		g_string_append_printf(s, "%s%s%s%s%s%s%s %s %" G_GINT64_FORMAT "%s", i ? " || " : "", v->when->len ? "(" : "",
 				       v->when->len ? (char *)v->when->pdata[i] : "", v->when->len ? " && " : "", parens ? "(" : "", e, parens ? ")" : "",
-				       kg_op_name(f->op), f->number, v->when->len ? ")" : "");
+				       kg_filter_op_name(f->op), f->number, v->when->len ? ")" : "");
 	}
 	if (v->valid) {
 		g_autofree char *text = g_strdup_printf("%s%s%s", needs_parens(v->valid) ? "(" : "", v->valid, needs_parens(v->valid) ? ")" : "");
@@ -266,20 +266,20 @@ static gboolean error_filter(const struct site_ctx *c, const struct kg_filter *f
 	g_autofree char *failed = v->valid ? g_strdup(v->valid) : g_strdup_printf("%s != 0", expr);
 	g_autofree char *text = NULL;
 
-	if (f->op != KG_OP_EQ && f->op != KG_OP_NE) {
+	if (f->op != KG_FILTER_EQ && f->op != KG_FILTER_NE) {
 		kg_error_set(c->err, KG_E_REFUSED, "synthesise", "errors have no order");
 		return FALSE;
 	}
-	if (!f->number && f->op == KG_OP_NE)
+	if (!f->number && f->op == KG_FILTER_NE)
 		text = g_strdup(failed);
 	else if (!f->number)
 		text = c->site->ok ? g_strdup(c->site->ok) : g_strdup_printf("!(%s)", failed);
-	else if (f->op == KG_OP_EQ)
+	else if (f->op == KG_FILTER_EQ)
 		text = g_strdup_printf("%s && %s == %" G_GINT64_FORMAT, failed, expr, f->number);
 	else
 		text = g_strdup_printf("!(%s && %s == %" G_GINT64_FORMAT ")", failed, expr, f->number);
 	/* -args->ret == 2 reads better as args->ret == -2, and needs no second condition */
-	if (f->number && f->op == KG_OP_EQ && *expr == '-') {
+	if (f->number && f->op == KG_FILTER_EQ && *expr == '-') {
 		g_free(text);
 		text = g_strdup_printf("%s == -%" G_GINT64_FORMAT, expr + 1, f->number);
 	}

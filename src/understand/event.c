@@ -104,7 +104,7 @@ static gboolean read_value_inside(struct reading *r, const struct mention *m, gu
 				is_it = is_it || !strcmp(value->says->pdata[n], t->text);
 			if (!is_it)
 				continue;
-			kg_add_filter(r, field->name, KG_OP_EQ, value->value, value->name);
+			kg_add_filter(r, field->name, KG_FILTER_EQ, value->value, value->name);
 			g_autofree char *text = g_strdup_printf("%s == %s", field->name, value->name);
 			kg_take(r, i, i + 1, "filter", text);
 			return TRUE;

@@ -15,7 +15,7 @@ const char *kg_measure_name(enum kg_measure measure)
 	return measure < KG_MEASURES ? names[measure] : "none";
 }
 
-const char *kg_op_name(enum kg_op op)
+const char *kg_filter_op_name(enum kg_filter_op op)
 {
 	static const char *const names[] = {"==", "!=", "<", "<=", ">", ">="};
 
@@ -154,18 +154,18 @@ static void explain_list(const struct kg_intent *in, const char *part, const GPt
 static char *filter_text(const struct kg_filter *f)
 {
 	if (f->is_text)
-		return g_strdup_printf("%s %s \"%s%s\"", f->field, kg_op_name(f->op), f->text, f->is_prefix ? "...\" (begins with)" : "");
+		return g_strdup_printf("%s %s \"%s%s\"", f->field, kg_filter_op_name(f->op), f->text, f->is_prefix ? "...\" (begins with)" : "");
 	if (!strcmp(f->field, "error") && !f->number)
-		return g_strdup(f->op == KG_OP_NE ? "it failed" : "it succeeded");
+		return g_strdup(f->op == KG_FILTER_NE ? "it failed" : "it succeeded");
 	if (!strcmp(f->field, KG_FAMILY))
-		return g_strdup_printf("%s %s", f->op == KG_OP_EQ ? "only" : "not", f->number == 2 ? "IPv4" : "IPv6");
+		return g_strdup_printf("%s %s", f->op == KG_FILTER_EQ ? "only" : "not", f->number == 2 ? "IPv4" : "IPv6");
 	if (f->text)
-		return g_strdup_printf("%s %s %s", f->field, kg_op_name(f->op), f->text);
+		return g_strdup_printf("%s %s %s", f->field, kg_filter_op_name(f->op), f->text);
 	if (!strcmp(f->field, KG_DURATION)) {
 		g_autofree char *d = kg_text_duration(f->number);
-		return g_strdup_printf("%s %s %s", f->field, kg_op_name(f->op), d);
+		return g_strdup_printf("%s %s %s", f->field, kg_filter_op_name(f->op), d);
 	}
-	return g_strdup_printf("%s %s %" G_GINT64_FORMAT, f->field, kg_op_name(f->op), f->number);
+	return g_strdup_printf("%s %s %" G_GINT64_FORMAT, f->field, kg_filter_op_name(f->op), f->number);
 }
 
 void kg_intent_explain(const struct kg_intent *in, GString *out)
@@ -267,7 +267,7 @@ static void json_filters(const struct kg_intent *in, GString *out)
 
 		g_string_append(out, i ? ",[" : "[");
 		json_string(f->field, out);
-		g_string_append_printf(out, ",\"%s\",", f->is_prefix ? (f->op == KG_OP_EQ ? "starts" : "not starts") : kg_op_name(f->op));
+		g_string_append_printf(out, ",\"%s\",", f->is_prefix ? (f->op == KG_FILTER_EQ ? "starts" : "not starts") : kg_filter_op_name(f->op));
 		if (f->text)
 			json_string(f->text, out);
 		else

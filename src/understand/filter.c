@@ -14,21 +14,21 @@
 #include <signal.h>
 #include <string.h>
 
-static enum kg_op inverse(enum kg_op op)
+static enum kg_filter_op inverse(enum kg_filter_op op)
 {
-	static const enum kg_op of[] = {
-		[KG_OP_EQ] = KG_OP_NE, [KG_OP_NE] = KG_OP_EQ, [KG_OP_LT] = KG_OP_GE,
-		[KG_OP_LE] = KG_OP_GT, [KG_OP_GT] = KG_OP_LE, [KG_OP_GE] = KG_OP_LT,
+	static const enum kg_filter_op of[] = {
+		[KG_FILTER_EQ] = KG_FILTER_NE, [KG_FILTER_NE] = KG_FILTER_EQ, [KG_FILTER_LT] = KG_FILTER_GE,
+		[KG_FILTER_LE] = KG_FILTER_GT, [KG_FILTER_GT] = KG_FILTER_LE, [KG_FILTER_GE] = KG_FILTER_LT,
 	};
 	return of[op];
 }
 
-static gboolean op_of(const char *name, enum kg_op *ret)
+static gboolean op_of(const char *name, enum kg_filter_op *ret)
 {
 	static const struct {
 		const char *name;
-		enum kg_op op;
-	} ops[] = {{"gt", KG_OP_GT}, {"ge", KG_OP_GE}, {"lt", KG_OP_LT}, {"le", KG_OP_LE}, {"eq", KG_OP_EQ}, {"ne", KG_OP_NE}};
+		enum kg_filter_op op;
+	} ops[] = {{"gt", KG_FILTER_GT}, {"ge", KG_FILTER_GE}, {"lt", KG_FILTER_LT}, {"le", KG_FILTER_LE}, {"eq", KG_FILTER_EQ}, {"ne", KG_FILTER_NE}};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(ops); i++)
 		if (!strcmp(ops[i].name, name)) {
@@ -197,11 +197,11 @@ static gboolean quantity_for(struct reading *r, const char *field, guint i, gint
 }
 
 /* A value for [field] at i. Adds the filter; returns the token behind, or 0. */
-static guint read_value(struct reading *r, const char *field, enum kg_op op, guint i)
+static guint read_value(struct reading *r, const char *field, enum kg_filter_op op, guint i)
 {
 	const struct token *t = kg_tok(r, i);
 	enum kg_unit unit = kg_reading_unit(r, field);
-	gboolean is_equality = op == KG_OP_EQ || op == KG_OP_NE;
+	gboolean is_equality = op == KG_FILTER_EQ || op == KG_FILTER_NE;
 	const struct kg_value_name *v;
 	gint64 number;
 	guint to;
@@ -283,8 +283,8 @@ static guint read_value(struct reading *r, const char *field, enum kg_op op, gui
 static void took(struct reading *r, guint from, guint to)
 {
 	const struct kg_filter *f = r->intent->filters->pdata[r->intent->filters->len - 1];
-	g_autofree char *value = f->text ? g_strdup_printf("%s %s %s%s", f->field, kg_op_name(f->op), f->text, f->is_prefix ? "..." : "")
-					 : g_strdup_printf("%s %s %" G_GINT64_FORMAT, f->field, kg_op_name(f->op), f->number);
+	g_autofree char *value = f->text ? g_strdup_printf("%s %s %s%s", f->field, kg_filter_op_name(f->op), f->text, f->is_prefix ? "..." : "")
+					 : g_strdup_printf("%s %s %" G_GINT64_FORMAT, f->field, kg_filter_op_name(f->op), f->number);
 
 	kg_take(r, from, to, "filter", value);
 	r->filter_end = to;
@@ -295,7 +295,7 @@ static guint read_compare(struct reading *r, const char *field, gboolean is_not,
 {
 	guint j, to, end;
 	const struct entry *e = kg_at(r, i, CAT_CMP, &j);
-	enum kg_op op;
+	enum kg_filter_op op;
 	gint64 q;
 
 	if (!e || !op_of(e->value, &op))
@@ -356,7 +356,7 @@ static guint read_or_more(struct reading *r, guint from, guint i)
 	const char *size = is_time ? NULL : kg_size_field(r);
 	if (!is_time && !size)
 		return 0;
-	kg_add_filter(r, is_time ? KG_DURATION : size, more ? KG_OP_GE : KG_OP_LE, q, NULL);
+	kg_add_filter(r, is_time ? KG_DURATION : size, more ? KG_FILTER_GE : KG_FILTER_LE, q, NULL);
 	took(r, from, end);
 	return end;
 }
@@ -396,8 +396,8 @@ static guint read_between(struct reading *r, const char *field, guint from, guin
 	const char *on = field ? field : is_time ? KG_DURATION : kg_size_field(r);
 	if (!on || kg_reading_unit(r, on) != (is_time ? KG_UNIT_NS : KG_UNIT_BYTES))
 		return 0;
-	kg_add_filter(r, on, KG_OP_GE, low, NULL);
-	kg_add_filter(r, on, KG_OP_LE, high, NULL);
+	kg_add_filter(r, on, KG_FILTER_GE, low, NULL);
+	kg_add_filter(r, on, KG_FILTER_LE, high, NULL);
 	took(r, from, to);
 	return to;
 }
@@ -426,13 +426,13 @@ static guint read_field_value(struct reading *r, guint from, guint i, gboolean i
 	gboolean inner_not = is && kg_word_is(r, at, "not");
 	if (inner_not)
 		at++;
-	to = read_value(r, field, (is_not != inner_not) ? KG_OP_NE : KG_OP_EQ, at);
+	to = read_value(r, field, (is_not != inner_not) ? KG_FILTER_NE : KG_FILTER_EQ, at);
 	if (!to)
 		return 0;
 	struct kg_filter *f = r->intent->filters->pdata[r->intent->filters->len - 1];
 	if (!f->is_text && !is_not && !inner_not && (kg_at(r, to, CAT_AND_MORE, &k) || kg_at(r, to, CAT_AND_LESS, &k))) {
-		f->op = kg_at(r, to, CAT_AND_MORE, &k) ? KG_OP_GE : KG_OP_LE;
-		kg_at(r, to, f->op == KG_OP_GE ? CAT_AND_MORE : CAT_AND_LESS, &k);
+		f->op = kg_at(r, to, CAT_AND_MORE, &k) ? KG_FILTER_GE : KG_FILTER_LE;
+		kg_at(r, to, f->op == KG_FILTER_GE ? CAT_AND_MORE : CAT_AND_LESS, &k);
 		to = k;
 	}
 	took(r, from, to);
@@ -449,7 +449,7 @@ static guint read_outcome(struct reading *r, guint i, guint from, gboolean is_no
 	if (!kg_reading_field(r, "error"))
 		return 0;
 	if (t && !t->is_quoted && !t->is_mark && (n = errno_of(t->text))) {
-		kg_add_filter(r, "error", is_not ? KG_OP_NE : KG_OP_EQ, n, strerrorname_np(n));
+		kg_add_filter(r, "error", is_not ? KG_FILTER_NE : KG_FILTER_EQ, n, strerrorname_np(n));
 		to = i + 1;
 		if (kg_word_is(r, to, "error") || kg_word_is(r, to, "errors"))
 			to++;
@@ -458,7 +458,7 @@ static guint read_outcome(struct reading *r, guint i, guint from, gboolean is_no
 		return to;
 	}
 	if ((e = kg_at(r, i, CAT_ERRNO, &to)) && to > best) {
-		kg_add_filter(r, "error", is_not ? KG_OP_NE : KG_OP_EQ, errno_of(e->value), e->value);
+		kg_add_filter(r, "error", is_not ? KG_FILTER_NE : KG_FILTER_EQ, errno_of(e->value), e->value);
 		if (kg_word_is(r, to, "error") || kg_word_is(r, to, "errors"))
 			to++;
 		took(r, from, to);
@@ -467,7 +467,7 @@ static guint read_outcome(struct reading *r, guint i, guint from, gboolean is_no
 	}
 	if (((e = kg_at(r, i, CAT_FAILED, &to)) || (e = kg_at(r, i, CAT_SUCCEEDED, &to)))) {
 		gboolean failed = (e->cat == CAT_FAILED) != is_not;
-		kg_add_filter(r, "error", failed ? KG_OP_NE : KG_OP_EQ, 0, NULL);
+		kg_add_filter(r, "error", failed ? KG_FILTER_NE : KG_FILTER_EQ, 0, NULL);
 		took(r, from, to);
 		r->wants_failed = r->wants_failed || failed;
 		return to;
@@ -509,7 +509,7 @@ static guint read_path(struct reading *r, guint i, guint from, gboolean is_prefi
 		g_free(word);
 		word = slash;
 	}
-	kg_add_text_filter(r, field, is_not ? KG_OP_NE : KG_OP_EQ, word, is_prefix || g_str_has_suffix(word, "/"));
+	kg_add_text_filter(r, field, is_not ? KG_FILTER_NE : KG_FILTER_EQ, word, is_prefix || g_str_has_suffix(word, "/"));
 	g_ptr_array_add(r->intent->notes, g_strdup_printf("a file is compared as the program named it: \"%s\" does not match the same file named by a "
 							  "relative path or through a link", word));
 	took(r, from, to);
@@ -529,7 +529,7 @@ guint kg_read_family(struct reading *r, guint i, guint from, gboolean is_not)
 		kg_take(r, from, to, "variants", "IPv4 and IPv6");
 		return to;
 	}
-	kg_add_filter(r, KG_FAMILY, is_not ? KG_OP_NE : KG_OP_EQ, !strcmp(e->value, "ipv6") ? 10 : 2, e->value);
+	kg_add_filter(r, KG_FAMILY, is_not ? KG_FILTER_NE : KG_FILTER_EQ, !strcmp(e->value, "ipv6") ? 10 : 2, e->value);
 	took(r, from, to);
 	return to;
 }
@@ -562,7 +562,7 @@ static guint read_named_value(struct reading *r, guint i, guint from, gboolean i
 		for (guint v = 0; v < f->values->len; v++)
 			if (((struct kg_value_name *)f->values->pdata[v])->value == e->number)
 				name = ((struct kg_value_name *)f->values->pdata[v])->name;
-		kg_add_filter(r, e->value, is_not ? KG_OP_NE : KG_OP_EQ, e->number, name);
+		kg_add_filter(r, e->value, is_not ? KG_FILTER_NE : KG_FILTER_EQ, e->number, name);
 		took(r, from, to);
 		return to;
 	}
@@ -575,11 +575,11 @@ static guint read_named_value(struct reading *r, guint i, guint from, gboolean i
 			const struct kg_card_field *field = card->fields->pdata[f];
 			if (field->unit != KG_UNIT_SYSCALL)
 				continue;
-			kg_add_filter(r, field->name, KG_OP_NE, nr, t->text);
+			kg_add_filter(r, field->name, KG_FILTER_NE, nr, t->text);
 			took(r, from, to);
 			while ((kg_word_is(r, to, "and") || kg_word_is(r, to, ",") || kg_word_is(r, to, "or")) && kg_tok(r, to + 1) &&
 			       (nr = seccomp_syscall_resolve_name(kg_tok(r, to + 1)->text)) >= 0) {
-				kg_add_filter(r, field->name, KG_OP_NE, nr, kg_tok(r, to + 1)->text);
+				kg_add_filter(r, field->name, KG_FILTER_NE, nr, kg_tok(r, to + 1)->text);
 				took(r, to, to + 2);
 				to += 2;
 			}
@@ -593,7 +593,7 @@ static guint read_named_value(struct reading *r, guint i, guint from, gboolean i
 			if (field->unit != KG_UNIT_SIGNAL)
 				continue;
 			g_autofree char *up = g_ascii_strup(t->text, -1);
-			kg_add_filter(r, field->name, is_not ? KG_OP_NE : KG_OP_EQ, n, up);
+			kg_add_filter(r, field->name, is_not ? KG_FILTER_NE : KG_FILTER_EQ, n, up);
 			took(r, from, i + 1);
 			return i + 1;
 		}
@@ -606,7 +606,7 @@ guint kg_read_field_compare(struct reading *r, const char *field, guint i)
 	const struct token *t = kg_tok(r, i);
 	guint to = read_compare(r, field, FALSE, i, i);
 
-	if (!to && t && t->is_number && (to = read_value(r, field, KG_OP_EQ, i)))
+	if (!to && t && t->is_number && (to = read_value(r, field, KG_FILTER_EQ, i)))
 		took(r, i, to);
 	return to;
 }
@@ -625,7 +625,7 @@ static guint read_device(struct reading *r, guint i, guint from, gboolean is_not
 		has_digit = has_digit || g_ascii_isdigit(*p);
 	if (strcmp(word, "lo") && (!has_digit || !g_ascii_isalpha(*word) || kg_lexicon_knows(r->lex, t)))
 		return 0;
-	kg_add_text_filter(r, "device", is_not ? KG_OP_NE : KG_OP_EQ, word, FALSE);
+	kg_add_text_filter(r, "device", is_not ? KG_FILTER_NE : KG_FILTER_EQ, word, FALSE);
 	took(r, from, to);
 	return to;
 }
@@ -644,9 +644,9 @@ static gboolean is_prep(const struct lead *lead, const char *prep)
 	return lead->prep && !strcmp(lead->prep, prep);
 }
 
-static enum kg_op lead_op(const struct lead *lead)
+static enum kg_filter_op lead_op(const struct lead *lead)
 {
-	return lead->is_not ? KG_OP_NE : KG_OP_EQ;
+	return lead->is_not ? KG_FILTER_NE : KG_FILTER_EQ;
 }
 
 /* "failing with", "refused with", "ending in": prepositions that say that it failed. */
@@ -733,7 +733,7 @@ static guint read_nonzero(struct reading *r, guint from, guint i, gboolean is_no
 	g_autofree char *field = kg_field_at(r, kg_skip_fillers(r, j), &to);
 	if (!field || !kg_reading_field(r, field) || !kg_unit_is_number(kg_reading_unit(r, field)))
 		return 0;
-	kg_add_filter(r, field, is_not ? KG_OP_EQ : KG_OP_NE, 0, NULL);
+	kg_add_filter(r, field, is_not ? KG_FILTER_EQ : KG_FILTER_NE, 0, NULL);
 	took(r, from, to);
 	return to;
 }
@@ -822,7 +822,7 @@ static guint read_name(struct reading *r, const struct lead *lead)
 		g_autofree char *more = name_at(r, to + 1, FALSE, &next);
 		if (!more)
 			break;
-		kg_add_text_filter(r, "comm", KG_OP_NE, more, FALSE);
+		kg_add_text_filter(r, "comm", KG_FILTER_NE, more, FALSE);
 		took(r, to, next);
 		to = next;
 	}
@@ -887,7 +887,7 @@ static guint read_condition(struct reading *r, guint from)
 	if ((to = read_outcome(r, lead.at, from, lead.is_not))) {
 		/* "failing with anything but EINTR": it failed all the same */
 		if (lead.is_failing && lead.is_not)
-			kg_add_filter(r, "error", KG_OP_NE, 0, NULL);
+			kg_add_filter(r, "error", KG_FILTER_NE, 0, NULL);
 		return to;
 	}
 	if (is_ambiguous_end(r, &lead)) {
@@ -918,8 +918,8 @@ guint kg_read_filter(struct reading *r, guint from)
 	/* "bash not included" */
 	if (to && r->intent->filters->len == n + 1 && kg_at(r, to, CAT_LEFT_OUT, &end)) {
 		struct kg_filter *f = r->intent->filters->pdata[n];
-		if (f->op == KG_OP_EQ) {
-			f->op = KG_OP_NE;
+		if (f->op == KG_FILTER_EQ) {
+			f->op = KG_FILTER_NE;
 			took(r, to, end);
 			return end;
 		}

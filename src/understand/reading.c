@@ -361,7 +361,7 @@ gboolean kg_size_at(struct reading *r, guint i, guint *ret_to, gint64 *ret_bytes
 	return quantity_at(r, i, CAT_SIZE, ret_to, ret_bytes);
 }
 
-static struct kg_filter *filter_new(struct reading *r, const char *field, enum kg_op op)
+static struct kg_filter *filter_new(struct reading *r, const char *field, enum kg_filter_op op)
 {
 	struct kg_filter *f = g_new0(struct kg_filter, 1);
 
@@ -371,7 +371,7 @@ static struct kg_filter *filter_new(struct reading *r, const char *field, enum k
 	return f;
 }
 
-void kg_add_filter(struct reading *r, const char *field, enum kg_op op, gint64 number, const char *said)
+void kg_add_filter(struct reading *r, const char *field, enum kg_filter_op op, gint64 number, const char *said)
 {
 	struct kg_filter *f = filter_new(r, field, op);
 
@@ -379,7 +379,7 @@ void kg_add_filter(struct reading *r, const char *field, enum kg_op op, gint64 n
 	f->text = g_strdup(said);
 }
 
-void kg_add_text_filter(struct reading *r, const char *field, enum kg_op op, const char *text, gboolean is_prefix)
+void kg_add_text_filter(struct reading *r, const char *field, enum kg_filter_op op, const char *text, gboolean is_prefix)
 {
 	struct kg_filter *f = filter_new(r, field, op);
 

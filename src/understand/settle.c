@@ -129,7 +129,7 @@ static void value_from_filters(struct reading *r)
 
 	for (guint k = 0; k < in->filters->len && !in->value; k++) {
 		const struct kg_filter *f = in->filters->pdata[k];
-		if (!f->is_text && (!strcmp(f->field, KG_DURATION) || (is_amount(r, f->field) && f->op != KG_OP_EQ)))
+		if (!f->is_text && (!strcmp(f->field, KG_DURATION) || (is_amount(r, f->field) && f->op != KG_FILTER_EQ)))
 			in->value = g_strdup(f->field);
 	}
 }
@@ -327,7 +327,7 @@ static gboolean settle_loose(struct reading *r)
 			continue;
 		/* "voluntary context switches" */
 		if (unit == KG_UNIT_BOOL && !r->is_show_said) {
-			kg_add_filter(r, l->field, KG_OP_EQ, !is_negated(loose_words(r, l), l->field), NULL);
+			kg_add_filter(r, l->field, KG_FILTER_EQ, !is_negated(loose_words(r, l), l->field), NULL);
 			continue;
 		}
 		/* "how long do threads wait for a CPU": whoever it is that does it */
@@ -452,11 +452,11 @@ static gboolean check_filters(struct reading *r)
 		if (!check_field(r, f->field))
 			return FALSE;
 		if (!strcmp(f->field, "error")) {
-			has_errno = has_errno || (f->op == KG_OP_EQ && f->number);
-			failed = failed || (f->op == KG_OP_NE && !f->number) || (f->op == KG_OP_EQ && f->number);
-			succeeded = succeeded || (f->op == KG_OP_EQ && !f->number);
+			has_errno = has_errno || (f->op == KG_FILTER_EQ && f->number);
+			failed = failed || (f->op == KG_FILTER_NE && !f->number) || (f->op == KG_FILTER_EQ && f->number);
+			succeeded = succeeded || (f->op == KG_FILTER_EQ && !f->number);
 		}
-		if (!strcmp(f->field, "comm") && f->op == KG_OP_EQ) {
+		if (!strcmp(f->field, "comm") && f->op == KG_FILTER_EQ) {
 			if (comm && strcmp(comm->text, f->text)) {
 				kg_why(r, "a process is called \"%s\" or \"%s\", not both", comm->text, f->text);
 				return FALSE;
@@ -466,11 +466,11 @@ static gboolean check_filters(struct reading *r)
 		for (guint m = 0; m < k; m++) {
 			const struct kg_filter *o = in->filters->pdata[m];
 			if (!strcmp(o->field, f->field) && f->is_text && o->is_text && o->op != f->op) {
-				kg_why(r, "only \"%s\", or all but \"%s\"? Both are asked for", o->op == KG_OP_EQ ? o->text : f->text,
-				       o->op == KG_OP_EQ ? f->text : o->text);
+				kg_why(r, "only \"%s\", or all but \"%s\"? Both are asked for", o->op == KG_FILTER_EQ ? o->text : f->text,
+				       o->op == KG_FILTER_EQ ? f->text : o->text);
 				return FALSE;
 			}
-			if (!strcmp(o->field, f->field) && o->op == KG_OP_EQ && f->op == KG_OP_EQ && (o->number != f->number || g_strcmp0(o->text, f->text))) {
+			if (!strcmp(o->field, f->field) && o->op == KG_FILTER_EQ && f->op == KG_FILTER_EQ && (o->number != f->number || g_strcmp0(o->text, f->text))) {
 				kg_why(r, "two values for %s: both can't hold", f->field);
 				return FALSE;
 			}
@@ -494,7 +494,7 @@ static gboolean check_filters(struct reading *r)
 			const struct kg_filter *o = in->filters->pdata[m];
 			is_twice = is_twice || (!strcmp(o->field, f->field) && o->op == f->op && o->number == f->number && !g_strcmp0(o->text, f->text));
 		}
-		if (is_twice || (has_errno && !strcmp(f->field, "error") && f->op == KG_OP_NE && !f->number))
+		if (is_twice || (has_errno && !strcmp(f->field, "error") && f->op == KG_FILTER_NE && !f->number))
 			g_ptr_array_remove_index(in->filters, k);
 		else
 			k++;

@@ -199,7 +199,7 @@ gboolean kg_whole(double number, gint64 *ret); /* FALSE for 1.5, and for what do
 gboolean kg_share_unit(double low, double high, gint64 top, gint64 *ret_low);
 gboolean kg_time_at(struct reading *r, guint i, guint *ret_to, gint64 *ret_ns);
 gboolean kg_size_at(struct reading *r, guint i, guint *ret_to, gint64 *ret_bytes);
-void kg_add_filter(struct reading *r, const char *field, enum kg_op op, gint64 number, const char *said);
-void kg_add_text_filter(struct reading *r, const char *field, enum kg_op op, const char *text, gboolean is_prefix);
+void kg_add_filter(struct reading *r, const char *field, enum kg_filter_op op, gint64 number, const char *said);
+void kg_add_text_filter(struct reading *r, const char *field, enum kg_filter_op op, const char *text, gboolean is_prefix);
 void kg_why(struct reading *r, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 gboolean kg_list_has(const GPtrArray *list, const char *name);

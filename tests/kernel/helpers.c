@@ -213,10 +213,10 @@ static struct kg_world *make_world(const struct kg_object *o, const char *name, 
 static void take_records(const struct kg_object *o, const struct kg_run_of_bpf *run, uint32_t type, GPtrArray *records)
 {
 	for (guint i = 0; i < run->effects->len; i++) {
-		const struct kg_effect *e = run->effects->pdata[i];
+		const struct kg_bpf_effect *e = run->effects->pdata[i];
 		g_autoptr(GByteArray) bytes = g_byte_array_new();
 
-		if (e->kind != KG_EFFECT_RECORD || ((struct kg_map *)o->maps->pdata[e->map])->type != type)
+		if (e->kind != KG_BPF_RECORD || ((struct kg_map *)o->maps->pdata[e->map])->type != type)
 			continue;
 		for (guint k = 0; k < e->n_value; k++)
 			g_byte_array_append(bytes, (const guint8 *)&e->value[k].bits, 1);

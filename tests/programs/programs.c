@@ -26,7 +26,7 @@ static struct kg_intent *new_intent(const struct kg_card *card, enum kg_measure 
 	return in;
 }
 
-static void add_filter(struct kg_intent *in, const char *field, enum kg_op op, gint64 number, const char *text)
+static void add_filter(struct kg_intent *in, const char *field, enum kg_filter_op op, gint64 number, const char *text)
 {
 	struct kg_filter *f = g_new0(struct kg_filter, 1);
 
@@ -80,12 +80,12 @@ static void all_filters(const struct kg_card *card)
 		if (f->unit == KG_UNIT_STACK || f->unit == KG_UNIT_SYMBOL || f->unit == KG_UNIT_IP)
 			continue;
 		if (kg_unit_is_text(f->unit))
-			add_filter(in, f->name, KG_OP_NE, 0, "kgent");
+			add_filter(in, f->name, KG_FILTER_NE, 0, "kgent");
 		else
-			add_filter(in, f->name, f->unit == KG_UNIT_ERRNO ? KG_OP_NE : KG_OP_GE, f->unit == KG_UNIT_ERRNO ? 0 : 1, NULL);
+			add_filter(in, f->name, f->unit == KG_UNIT_ERRNO ? KG_FILTER_NE : KG_FILTER_GE, f->unit == KG_UNIT_ERRNO ? 0 : 1, NULL);
 	}
 	if (has_task(card))
-		add_filter(in, "comm", KG_OP_EQ, 0, "kgent");
+		add_filter(in, "comm", KG_FILTER_EQ, 0, "kgent");
 	write_program(in, "filters");
 }
 

@@ -103,10 +103,10 @@ static void expect_stop(struct kg_run_of_bpf *run, const char *part)
 	kg_run_of_bpf_clear(run);
 }
 
-static const struct kg_effect *effect(const struct kg_run_of_bpf *run, guint i, enum kg_effect_kind kind)
+static const struct kg_bpf_effect *effect(const struct kg_run_of_bpf *run, guint i, enum kg_bpf_effect_kind kind)
 {
 	assert_true(i < run->effects->len);
-	const struct kg_effect *e = run->effects->pdata[i];
+	const struct kg_bpf_effect *e = run->effects->pdata[i];
 
 	assert_int_equal(e->kind, kind);
 	return e;
@@ -225,7 +225,7 @@ static void test_text(void **state)
 	RUN_IN(w, &run, STOREI(BPF_DW, 10, -8, -1), MOV(1, 10), ADDI(1, -8), SET(2, 8), SET(3, 0x7000), CALL(BPF_FUNC_probe_read_user_str), MOV(6, 0),
 	       MAP(2, PERF), SET(1, 0), WIDE(3, 0xffffffff), MOV(4, 10), ADDI(4, -8), SET(5, 8), CALL(BPF_FUNC_perf_event_output), MOV(0, 6), EXIT);
 	assert_int_equal(run.result, 6);
-	const struct kg_effect *e = effect(&run, 0, KG_EFFECT_RECORD);
+	const struct kg_bpf_effect *e = effect(&run, 0, KG_BPF_RECORD);
 
 	for (guint i = 0; i < 8; i++)
 		assert_int_equal(e->value[i].bits, (guint8)"hello\0\377\377"[i]);
@@ -274,7 +274,7 @@ static void test_map_effects(void **state)
 	struct kg_world *w = kg_world_new();
 	struct kg_map_entry *begin = g_new0(struct kg_map_entry, 1);
 	struct kg_run_of_bpf run;
-	const struct kg_effect *e;
+	const struct kg_bpf_effect *e;
 	uint64_t one = 1, value = 40;
 
 	*begin = (struct kg_map_entry){HASH, g_bytes_new(&one, 8), g_bytes_new(&value, 8)};
@@ -286,12 +286,12 @@ static void test_map_effects(void **state)
 	       MOV(2, 10), ADDI(2, -8), CALL(BPF_FUNC_map_delete_elem), EXIT);
 	assert_true((int64_t)run.result == -ENOENT);
 	assert_int_equal(run.effects->len, 2);
-	e = effect(&run, 0, KG_EFFECT_MAP_SET);
+	e = effect(&run, 0, KG_BPF_MAP_SET);
 	assert_int_equal(e->map, HASH);
 	assert_int_equal(e->key[0].bits, 7);
 	assert_int_equal(e->value[0].bits, 9);
 	assert_null(e->is_set);
-	e = effect(&run, 1, KG_EFFECT_MAP_SET);
+	e = effect(&run, 1, KG_BPF_MAP_SET);
 	assert_int_equal(e->key[0].bits, 1);
 	assert_int_equal(e->value[0].bits, 42);
 	assert_int_equal(e->pc, 9);
@@ -304,16 +304,16 @@ static void test_map_effects(void **state)
 static void test_unset_bytes(void **state)
 {
 	struct kg_run_of_bpf run;
-	const struct kg_effect *e;
+	const struct kg_bpf_effect *e;
 
 	RUN(&run, STOREI(BPF_W, 10, -16, 5), STOREI(BPF_DW, 10, -8, 6), MAP(2, PERF), WIDE(3, 0xffffffff), MOV(4, 10), ADDI(4, -16), SET(5, 16),
 	    CALL(BPF_FUNC_perf_event_output), MAP(1, RING), SET(2, 8), SET(3, 0), CALL(BPF_FUNC_ringbuf_reserve), IF_ZERO(0, 4),
 	    STOREI(BPF_W, 0, 4, 1), MOV(1, 0), SET(2, 0), CALL(BPF_FUNC_ringbuf_submit), SET(0, 0), EXIT);
 	assert_true(run.is_complete);
-	e = effect(&run, 0, KG_EFFECT_RECORD);
+	e = effect(&run, 0, KG_BPF_RECORD);
 	assert_int_equal(e->n_value, 16);
 	assert_memory_equal(e->is_set, "\1\1\1\1\0\0\0\0\1\1\1\1\1\1\1\1", 16);
-	e = effect(&run, 1, KG_EFFECT_RECORD);
+	e = effect(&run, 1, KG_BPF_RECORD);
 	assert_int_equal(e->map, RING);
 	assert_memory_equal(e->is_set, "\0\0\0\0\1\1\1\1", 8);
 	kg_run_of_bpf_clear(&run);
@@ -342,9 +342,9 @@ static void test_other_effects(void **state)
 	RUN(&run, SET(1, 9), CALL(BPF_FUNC_send_signal), SET(1, 0), SET(2, -13), CALL(BPF_FUNC_override_return), STOREI(BPF_W, 10, -8, 0x0a6925),
 	    MOV(1, 10), ADDI(1, -8), SET(2, 4), SET(3, 77), SET(4, 0), SET(5, 0), CALL(BPF_FUNC_trace_printk), EXIT);
 	assert_true(run.is_complete);
-	assert_int_equal(effect(&run, 0, KG_EFFECT_SIGNAL)->number.bits, 9);
-	assert_true((int64_t)effect(&run, 1, KG_EFFECT_OVERRIDE)->number.bits == -13);
-	const struct kg_effect *e = effect(&run, 2, KG_EFFECT_PRINTK);
+	assert_int_equal(effect(&run, 0, KG_BPF_SIGNAL)->number.bits, 9);
+	assert_true((int64_t)effect(&run, 1, KG_BPF_OVERRIDE)->number.bits == -13);
+	const struct kg_bpf_effect *e = effect(&run, 2, KG_BPF_PRINTK);
 
 	assert_int_equal(e->n_value, 4 + 24);
 	assert_int_equal(e->value[0].bits, '%');
@@ -384,7 +384,7 @@ static void test_tail_call(void **state)
 
 	RUN(&run, SET(1, 0), MAP(2, HASH), SET(3, 2), CALL(BPF_FUNC_tail_call), SET(0, 1), EXIT);
 	assert_true(run.is_complete);
-	assert_int_equal(effect(&run, 0, KG_EFFECT_OTHER)->number.bits, BPF_FUNC_tail_call);
+	assert_int_equal(effect(&run, 0, KG_BPF_OTHER)->number.bits, BPF_FUNC_tail_call);
 	assert_int_equal(run.path->len, 4);
 	kg_run_of_bpf_clear(&run);
 }

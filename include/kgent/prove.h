@@ -1,0 +1,100 @@
+/**
+ * @file
+ * The proof: does a program do what a contract says, for all states of the kernel?
+ *
+ * Each obligation of the contract is put as a question to the symbolic executor, on every path of every program that the contract speaks of.
+ * "Proved" means: no state of the kernel was found, and none exists within the model (see kgent/symex.h for what that takes for granted), in which
+ * the program shows something else. "Refuted" comes with a counterexample that was replayed on the same instructions by the concrete
+ * interpreter. Everything else is "unknown", with the reason.
+ */
+#pragma once
+
+#include <kgent/contract.h>
+#include <kgent/object.h>
+#include <kgent/symex.h>
+
+enum kg_proof_word { KG_PROOF_PROVED, KG_PROOF_REFUTED, KG_PROOF_UNKNOWN };
+const char *kg_proof_name(enum kg_proof_word word); /**< "proved", "refuted", "unknown" */
+
+/** One value of the state that a counterexample needs, in the user's terms. */
+struct kg_fact {
+	char *name;    /**< "args->ret", "sk->__sk_common.skc_dport", "pid" */
+	char *type;    /**< C type or NULL */
+	char *value;   /**< "0x5000", "-2", "\"cat\"" */
+	char *plain;   /**< what that means to a person ("port 80", "ENOENT"), or NULL */
+};
+/** What happens first, second, ...: one event of a counterexample. */
+struct kg_ce_event {
+	char *attach;        /**< "tracepoint:syscalls:sys_enter_read" */
+	char *thread;        /**< "thread 101 of process 100"; NULL where it does not matter */
+	GPtrArray *facts;    /**< struct kg_fact * */
+};
+struct kg_counterexample {
+	GPtrArray *events;   /**< struct kg_ce_event *, one or more */
+	char *shown;         /**< "20480", "nothing", "0.0.0.0" */
+	char *wanted;        /**< "80", "nothing" */
+	char *from;          /**< what it is that was shown wrongly: the program's expression or map ("@bytes[...]"), or NULL */
+	GPtrArray *lines;    /**< struct kg_loc *: the source lines on its path, as far as they are known */
+	gboolean is_replayed;/**< always TRUE in a refuted obligation */
+};
+struct kg_obligation_result {
+	enum kg_obligation_kind kind;
+	char *what;          /**< as in the contract: "destination port" */
+	char *title;         /**< of the clause, or NULL */
+	struct kg_loc contract_loc;
+	enum kg_proof_word word;
+	char *why;           /**< one line: of UNKNOWN the reason, of REFUTED what is wrong in words; else NULL */
+	struct kg_loc loc;   /**< in the program's text: what it is about; line 0: nowhere */
+	char *mend;          /**< what would mend it, or NULL */
+	GPtrArray *counterexamples; /**< struct kg_counterexample *; never empty in REFUTED but for ON and EVERY, which need none */
+	guint n_paths;       /**< paths that it was asked on; 0 with PROVED does not happen */
+};
+/** Something that can be lost without a trace, and what would remove the loss. */
+struct kg_loss {
+	char *what;
+	char *mend;          /**< or NULL */
+	struct kg_loc loc;
+};
+struct kg_proof {
+	enum kg_proof_word word;  /**< refuted if one is; else unknown if one is; else proved */
+	GPtrArray *results;       /**< struct kg_obligation_result * */
+	GPtrArray *uncovered;     /**< char *: probes and observations that no obligation is about */
+	GPtrArray *assumptions;   /**< char *: what was taken for granted in this proof */
+	GPtrArray *losses;        /**< struct kg_loss * */
+	char *limit;              /**< a bound that was reached, or NULL */
+	guint n_paths, n_checks;
+	gint64 took_ns, solver_ns;/**< of the proof; without compiling */
+};
+
+/** Bounds and switches; all zero is a good default. */
+struct kg_prove_opts {
+	struct kg_symex_opts bounds;  /**< its profile is not used: see kg_prove() */
+	gboolean in_process;          /**< do not fork: a solver that dies takes the caller along (tests, fuzzing) */
+	guint max_counterexamples;    /**< of one obligation; 0: 1 */
+};
+/**
+ * Hold a program against a contract.
+ *
+ * Runs in a child process with a memory bound, so that a solver that crashes or runs out of memory is an "unknown" and nothing worse.
+ *
+ * @param object   of the program; with kg_object_bpftrace() where it is bpftrace's
+ * @param program  the text's tree that [object] was compiled from; NULL for C
+ * @param contract passed kg_contract_check()
+ * @param profile  of the kernel that the object was compiled for
+ * @param ret      the caller's
+ * @return 0, whatever the outcome; -KG_E_IO, -KG_E_NOMEM
+ */
+int kg_prove(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
+	     struct kg_profile *profile, const struct kg_prove_opts *opts, struct kg_proof **ret, struct kg_error *err);
+struct kg_proof *kg_proof_free(struct kg_proof *proof);
+/** How many results are [word]. */
+guint kg_proof_count(const struct kg_proof *proof, enum kg_proof_word word);
+/**
+ * The proof as people read it: what is refuted with its counterexamples, what is unknown and why, what is proved, what nothing was asked about.
+ * [source]: the program's text, for excerpts; may be NULL. [color]: ANSI colours. Nothing of the kernel's or a program's text is written raw.
+ */
+void kg_proof_text(const struct kg_proof *proof, const char *source, gboolean color, GString *out);
+/** The proof as one JSON object (docs/json.md), without a final newline; owned. */
+char *kg_proof_json(const struct kg_proof *proof);
+/** Read what kg_proof_json() wrote. 0 or -KG_E_PARSE. */
+int kg_proof_read(const char *json, gsize len, struct kg_proof **ret, struct kg_error *err);

@@ -1,0 +1,475 @@
+/*
+ * Counterexamples: from the solver's model to something that a person believes.
+ *
+ * The solver is asked for telling values (port 80, a documentation address, thread 101 of process 100), one wish after the other: a wish that can't be
+ * is dropped. The state is then written down as plain data, the concrete interpreter runs the same instructions on it, and what it shows must be
+ * what the proof says. If not, there is a mistake of ours and the obligation is unknown.
+ */
+#include "judge.h"
+#include "proof.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MAX_FACTS 12
+
+/* ---------------------------------------------------------------- wishes */
+
+static struct kg_word equals(struct kg_symex *x, struct kg_word w, guint width, uint64_t value)
+{
+	return kg_terms.binary(x, KG_OP_EQ, width, w, KG_WORD(width < 64 ? value & ((1ull << width) - 1) : value));
+}
+
+static gboolean wish(struct kg_symex *x, struct kg_word w, guint width, uint64_t value)
+{
+	return kg_symex_prefer(x, equals(x, w, width, value));
+}
+
+struct wishing {
+	struct kg_symex *x;
+	guint n_addresses, n_ports, n_numbers, n_times, n_texts;
+};
+
+static gboolean named(const char *name, const char *const *parts)
+{
+	for (; *parts; parts++)
+		if (strstr(name, *parts))
+			return TRUE;
+	return FALSE;
+}
+
+static void wish_number(struct wishing *w, const char *name, const char *type, struct kg_word word, guint width, gboolean is_big_endian, gboolean is_signed)
+{
+	static const char *const tids[] = {"curtask->pid", "tid", NULL}, *const pids[] = {"tgid", "common_pid", "pid", NULL};
+	static const char *const results[] = {"ret", NULL}, *const times[] = {"nsecs", NULL}, *const ports[] = {"port", "skc_num", NULL};
+	struct kg_symex *x = w->x;
+
+	if (type && strchr(type, '*')) {
+		return; /* addresses are spread later */
+	} else if (is_big_endian && width == 16) {
+		wish(x, word, width, w->n_ports++ ? 0xbb01 : 0x5000); /* 80, then 443, in network order */
+	} else if (is_big_endian && width == 32) {
+		wish(x, word, width, 0x010200c0 + (w->n_addresses++ << 24)); /* 192.0.2.1: RFC 5737 */
+	} else if (named(name, ports) && width == 16) {
+		wish(x, word, width, 40000 + w->n_ports++);
+	} else if (named(name, tids)) {
+		wish(x, word, width, 101 + w->n_numbers++);
+	} else if (named(name, pids)) {
+		wish(x, word, width, 100);
+	} else if (named(name, times)) {
+		(void)(wish(x, word, width, 1000 + 4000 * (uint64_t)w->n_times++) || wish(x, word, width, 1000000 + 4000000 * (uint64_t)w->n_times));
+	} else if (named(name, results) && is_signed) {
+		(void)(wish(x, word, width, (uint64_t)-2) || wish(x, word, width, 4096));
+	} else {
+		(void)(wish(x, word, width, 7 + w->n_numbers) || wish(x, word, width, 1000) || wish(x, word, width, 70000) || wish(x, word, width, 0));
+		w->n_numbers++;
+	}
+}
+
+static void wish_text(struct wishing *w, const struct kg_read *read)
+{
+	static const char *const texts[] = {"cat", "ls", "sh", "vi"};
+	const char *text = texts[w->n_texts++ % G_N_ELEMENTS(texts)];
+	struct kg_word all = KG_WORD(1);
+
+	for (guint i = 0; i <= strlen(text); i++)
+		all = kg_terms.binary(w->x, KG_OP_AND, 1, all, equals(w->x, kg_symex_text_byte(w->x, read->space, read->address, i), 8, (guint8)text[i]));
+	kg_symex_prefer(w->x, all);
+}
+
+static void wish_ipv6(struct wishing *w, const struct kg_read *read)
+{
+	struct kg_word low, high;
+
+	if (kg_symex_read(w->x, read->space, read->address, 8, &high) ||
+	    kg_symex_read(w->x, read->space, kg_terms.binary(w->x, KG_OP_ADD, 64, read->address, KG_WORD(8)), 8, &low))
+		return;
+	wish(w->x, high, 64, 0x00000000b80d0120ull); /* 2001:db8::n: RFC 3849, as little-endian memory */
+	wish(w->x, low, 64, (uint64_t)(1 + w->n_addresses++) << 56);
+}
+
+/* Threads 101, 102, ... of process 100: as far as they can be of one process. */
+static void wish_threads(struct kg_symex *x, const struct refutation *ref)
+{
+	g_autoptr(GPtrArray) done = g_ptr_array_new();
+
+	for (guint i = 0; i < ref->n; i++) {
+		const struct kg_thread *thread = ref->moments[i]->event->thread;
+		if (g_ptr_array_find(done, thread, NULL))
+			continue;
+		g_ptr_array_add(done, (gpointer)thread);
+		wish(x, kg_terms.extract(x, thread->pid_tgid, 63, 32), 32, 100);
+		wish(x, kg_terms.extract(x, thread->pid_tgid, 31, 0), 32, 100 + done->len);
+	}
+}
+
+static void wish_all(struct kg_symex *x, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	struct wishing w = {.x = x};
+
+	for (guint i = 0; i < inputs->len; i++) {
+		const struct kg_input *input = inputs->pdata[i];
+		wish_number(&w, input->name, input->type, input->word, input->width, input->is_big_endian, input->is_signed);
+	}
+	for (guint i = 0; i < reads->len; i++) {
+		const struct kg_read *read = reads->pdata[i];
+		if (read->is_string)
+			wish_text(&w, read);
+		else if (read->n_bytes == 16)
+			wish_ipv6(&w, read);
+		else if (read->n_bytes <= 8)
+			wish_number(&w, read->name ? read->name : "", read->type, read->value, 8 * read->n_bytes, read->is_big_endian, read->is_signed);
+	}
+}
+
+/*
+ * Memory is a constant for each address term (solver.c): two that come to the same number would be two bytes at one place. So every object that is
+ * read gets a place of its own, where that is possible.
+ */
+static void spread_addresses(struct kg_symex *x, const struct kg_path *path)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; i < path->reads->len; i++) {
+		const struct kg_read *read = path->reads->pdata[i];
+		struct kg_word base = kg_symex_base(x, read->address);
+
+		if (!base.term || !g_hash_table_add(seen, base.term))
+			continue;
+		wish(x, base, 64, (read->space == KG_SPACE_USER ? 0x00007f0000000000ull : 0xffff888000000000ull) + 0x100000ull * (i + 1));
+	}
+}
+
+/* ---------------------------------------------------------------- facts */
+
+void fact_free(gpointer p)
+{
+	struct kg_fact *fact = p;
+
+	g_free(fact->name);
+	g_free(fact->type);
+	g_free(fact->value);
+	g_free(fact->plain);
+	g_free(fact);
+}
+
+void ce_event_free(gpointer p)
+{
+	struct kg_ce_event *event = p;
+
+	g_free(event->attach);
+	g_free(event->thread);
+	g_ptr_array_unref(event->facts);
+	g_free(event);
+}
+
+void counterexample_free(gpointer p)
+{
+	struct kg_counterexample *ce = p;
+
+	if (!ce)
+		return;
+	g_ptr_array_unref(ce->events);
+	g_ptr_array_unref(ce->lines);
+	g_free(ce->shown);
+	g_free(ce->wanted);
+	g_free(ce->from);
+	g_free(ce);
+}
+
+static struct kg_fact *fact_new(GPtrArray *facts, const char *name, const char *type)
+{
+	struct kg_fact *fact = g_new0(struct kg_fact, 1);
+
+	fact->name = g_strdup(name);
+	fact->type = g_strdup(type);
+	g_ptr_array_add(facts, fact);
+	return fact;
+}
+
+/* What a number means to a person. */
+static char *plain_of(const char *name, const char *type, uint64_t value, guint width, gboolean is_big_endian, gboolean is_signed)
+{
+	gint64 number = is_signed && width < 64 ? (gint64)(value << (64 - width)) >> (64 - width) : (gint64)value;
+
+	(void)type;
+	if (is_big_endian && width == 16)
+		return g_strdup_printf("%u in network order", GUINT16_SWAP_LE_BE((guint16)value));
+	if (is_big_endian && width == 32)
+		return g_strdup_printf("%u.%u.%u.%u", (guint)value & 255, (guint)(value >> 8) & 255, (guint)(value >> 16) & 255, (guint)(value >> 24) & 255);
+	if (number < 0 && number > -4096 && strstr(name, "ret"))
+		return g_strdup(g_strerror((int)-number));
+	if (strstr(name, "family") && (value == 2 || value == 10))
+		return g_strdup(value == 2 ? "AF_INET" : "AF_INET6");
+	return NULL;
+}
+
+static char *number_of(uint64_t value, guint width, const char *type, gboolean is_big_endian, gboolean is_signed)
+{
+	if ((type && strchr(type, '*')) || is_big_endian)
+		return g_strdup_printf("%#" G_GINT64_MODIFIER "x", value);
+	if (is_signed && width < 64)
+		value = (uint64_t)((gint64)(value << (64 - width)) >> (64 - width));
+	return is_signed ? g_strdup_printf("%" G_GINT64_FORMAT, (gint64)value) : g_strdup_printf("%" G_GUINT64_FORMAT, value);
+}
+
+static void input_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_input *input)
+{
+	uint64_t value = kg_symex_value(x, input->word);
+	struct kg_fact *fact = fact_new(facts, input->name, input->type);
+
+	fact->value = number_of(value, input->width, input->type, input->is_big_endian, input->is_signed);
+	fact->plain = plain_of(input->name, input->type, value, input->width, input->is_big_endian, input->is_signed);
+}
+
+static void read_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_read *read)
+{
+	struct kg_fact *fact = fact_new(facts, read->name ? read->name : "memory that the program reads", read->type);
+	GString *s = g_string_new(NULL);
+
+	if (!read->is_string && read->n_bytes <= 8) {
+		uint64_t value = kg_symex_value(x, read->value);
+		g_string_free(s, TRUE);
+		fact->value = number_of(value, 8 * read->n_bytes, read->type, read->is_big_endian, read->is_signed);
+		fact->plain = plain_of(fact->name, read->type, value, 8 * read->n_bytes, read->is_big_endian, read->is_signed);
+		return;
+	}
+	for (guint i = 0; i < MIN(read->n_bytes, 64); i++) {
+		struct kg_word byte;
+		guint8 value;
+		if (read->is_string)
+			byte = kg_symex_text_byte(x, read->space, read->address, i);
+		else if (kg_symex_read(x, read->space, kg_terms.binary(x, KG_OP_ADD, 64, read->address, KG_WORD(i)), 1, &byte))
+			break;
+		value = (guint8)kg_symex_value(x, byte);
+		if (read->is_string && !value)
+			break;
+		g_string_append_printf(s, read->is_string && g_ascii_isprint(value) ? "%c" : read->is_string ? "\\x%02x" : "%02x", value);
+	}
+	fact->value = read->is_string ? g_strdup_printf("\"%s\"", s->str) : g_strdup(s->str);
+	g_string_free(s, TRUE);
+}
+
+static char *thread_text(struct kg_symex *x, const struct kg_thread *thread)
+{
+	uint64_t both = kg_symex_value(x, thread->pid_tgid);
+
+	return g_strdup_printf("thread %u of process %u", (guint)both, (guint)(both >> 32));
+}
+
+/* ---------------------------------------------------------------- replay */
+
+static enum kg_answer before_of_world(void *user, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret)
+{
+	(void)user;
+	(void)map;
+	(void)key;
+	(void)n_key;
+	(void)ret;
+	return KG_UNKNOWN; /* the replay compares what is there behind the run */
+}
+
+/* What both can tell: that an entry was deleted, and a max or min that did not move is known to the proof alone. */
+struct comparable {
+	GPtrArray *values;  /* struct seen * */
+	GPtrArray *changes; /* struct seen_change * */
+};
+
+static struct comparable comparable_of(const struct seen_all *all)
+{
+	struct comparable c = {g_ptr_array_new(), g_ptr_array_new()};
+	g_autoptr(GHashTable) unchanged = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; i < all->changes->len; i++) {
+		struct seen_change *change = &g_array_index(all->changes, struct seen_change, i);
+		if (change->is_unchanged)
+			g_hash_table_add(unchanged, GUINT_TO_POINTER(change->group + 1));
+		else if (!change->is_deleted) /* deleting what is not there is no change to the interpreter */
+			g_ptr_array_add(c.changes, change);
+	}
+	for (guint i = 0; i < all->values->len; i++) {
+		struct seen *seen = all->values->pdata[i];
+		if (!g_hash_table_contains(unchanged, GUINT_TO_POINTER(seen->group + 1)))
+			g_ptr_array_add(c.values, seen);
+	}
+	return c;
+}
+
+static void comparable_clear(struct comparable *c)
+{
+	g_ptr_array_unref(c->values);
+	g_ptr_array_unref(c->changes);
+}
+
+static char *value_differs(struct kg_symex *x, const struct seen *a, const struct seen *b)
+{
+	for (guint k = 0; k < a->shape.size; k++)
+		if ((kg_symex_value(x, a->bytes[k]) & 0xff) != (b->bytes[k].bits & 0xff))
+			return g_strdup_printf("byte %u of %s is %#x in the replay and %#x in the proof", k, a->text ? a->text : "a value",
+					       (guint)b->bytes[k].bits & 0xff, (guint)kg_symex_value(x, a->bytes[k]) & 0xff);
+	return NULL;
+}
+
+static char *change_differs(struct kg_symex *x, const struct seen_change *a, const struct seen_change *b)
+{
+	if (a->map != b->map || a->is_deleted != b->is_deleted)
+		return g_strdup_printf("%s is changed in another way in the replay", a->name);
+	for (guint k = 0; k < a->n_value && !a->is_deleted; k++)
+		if ((kg_symex_value(x, a->after[k]) & 0xff) != (b->after[k].bits & 0xff))
+			return g_strdup_printf("%s differs between the replay and the proof", a->name);
+	return NULL;
+}
+
+/* What was seen is the same, byte by byte, in the proof's model and in the interpreter's run. */
+static gboolean same_values(struct kg_symex *x, const struct seen_all *proof, const struct seen_all *replay, char **ret_why)
+{
+	struct comparable a = comparable_of(proof), b = comparable_of(replay);
+
+	if (a.values->len != b.values->len || a.changes->len != b.changes->len || proof->n_records != replay->n_records)
+		*ret_why = g_strdup_printf("the replay shows %u values, %u changes of maps and %u records, the proof %u, %u and %u", b.values->len,
+					   b.changes->len, replay->n_records, a.values->len, a.changes->len, proof->n_records);
+	for (guint i = 0; !*ret_why && i < a.values->len; i++)
+		*ret_why = value_differs(x, a.values->pdata[i], b.values->pdata[i]);
+	for (guint i = 0; !*ret_why && i < a.changes->len; i++)
+		*ret_why = change_differs(x, a.changes->pdata[i], b.changes->pdata[i]);
+	comparable_clear(&a);
+	comparable_clear(&b);
+	return !*ret_why;
+}
+
+static struct kg_map_entry *entry_copy(const struct kg_map_entry *entry)
+{
+	struct kg_map_entry *copy = g_new0(struct kg_map_entry, 1);
+
+	copy->map = entry->map;
+	copy->key = g_bytes_ref(entry->key);
+	copy->value = g_bytes_ref(entry->value);
+	return copy;
+}
+
+/* Run all events of the counterexample one after the other on the instructions. Maps go from run to run. */
+static gboolean replays(struct judge *j, const struct refutation *ref, char **ret_why)
+{
+	struct kg_symex *x = ref->moments[0]->x;
+	struct kg_run_of_bpf run = {0};
+	gboolean ok = TRUE;
+
+	for (guint i = 0; ok && i < ref->n; i++) {
+		struct moment *m = ref->moments[i];
+		struct kg_world *world = kg_symex_world(x, j->object, m->event, ref->paths[i]);
+		_cleanup_error_ struct kg_error e = {0};
+
+		if (i) {
+			g_ptr_array_set_size(world->entries, 0);
+			for (guint k = 0; k < run.entries->len; k++)
+				g_ptr_array_add(world->entries, entry_copy(run.entries->pdata[k]));
+		}
+		kg_run_of_bpf_clear(&run);
+		ok = kg_interp_run(j->object, m->program, world, NULL, &run, &e) == 0 && run.is_complete;
+		if (!ok)
+			*ret_why = g_strdup_printf("the replay did not reach its end: %s", run.why ? run.why : e.msg ? e.msg : "no reason");
+		kg_world_free(world);
+	}
+	if (ok) {
+		struct seen_all *seen = seer_look(j->seer, ref->moments[ref->n - 1]->program, run.effects, before_of_world, NULL);
+		ok = same_values(x, ref->seen, seen, ret_why);
+		seen_all_free(seen);
+	}
+	kg_run_of_bpf_clear(&run);
+	return ok;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static void gather_words(struct judge *j, const struct refutation *ref, GArray *words)
+{
+	struct moment *last = ref->moments[ref->n - 1];
+
+	(void)j;
+	if (ref->shown)
+		value_words_seen(ref->shown, words);
+	if (ref->wanted)
+		value_words_wanted(last, ref->wanted, words);
+	g_array_append_val(words, ref->condition);
+	for (guint i = 0; i < ref->n && ref->tells_path; i++) {
+		g_autoptr(GArray) decisions = kg_symex_decisions(ref->paths[i]);
+		g_array_append_vals(words, decisions->data, decisions->len);
+	}
+}
+
+static struct kg_counterexample *write_down(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	struct kg_counterexample *ce = g_new0(struct kg_counterexample, 1);
+	struct moment *last = ref->moments[ref->n - 1];
+	struct kg_symex *x = last->x;
+	gboolean tells_threads = ref->n > 1;
+
+	ce->events = g_ptr_array_new_with_free_func(ce_event_free);
+	ce->lines = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; i < ref->n; i++) {
+		struct kg_ce_event *event = g_new0(struct kg_ce_event, 1);
+		event->attach = g_strdup(ref->moments[i]->point->text);
+		event->facts = g_ptr_array_new_with_free_func(fact_free);
+		event->thread = tells_threads ? thread_text(x, ref->moments[i]->event->thread) : NULL;
+		if (tells_threads) {
+			struct kg_fact *fact = fact_new(event->facts, "time", NULL);
+			fact->value = g_strdup_printf("%" G_GUINT64_FORMAT " ns", kg_symex_value(x, ref->moments[i]->event->time));
+		}
+		g_ptr_array_add(ce->events, event);
+	}
+	for (guint i = 0; i < inputs->len && i < MAX_FACTS; i++) {
+		const struct kg_input *input = inputs->pdata[i];
+		for (guint k = 0; k < ref->n; k++) {
+			struct kg_ce_event *event = ce->events->pdata[k];
+			gboolean is_its = g_ptr_array_find(ref->moments[k]->event->fields, input, NULL) ||
+					  (k + 1 == ref->n && input->event == ref->moments[k]->event->index);
+			if (is_its && !(tells_threads && g_str_has_prefix(input->name, "nsecs"))) {
+				input_fact(x, event->facts, input);
+				break;
+			}
+		}
+	}
+	for (guint i = 0; i < reads->len && i < MAX_FACTS; i++)
+		read_fact(x, ((struct kg_ce_event *)ce->events->pdata[ref->n - 1])->facts, reads->pdata[i]);
+	ce->shown = ref->shown_text ? g_strdup(ref->shown_text) : ref->shown ? value_text_seen(x, ref->shown, ref->as) : g_strdup("nothing");
+	ce->wanted = ref->wanted_text ? g_strdup(ref->wanted_text) : ref->wanted ? value_text_wanted(last, ref->wanted, ref->as) : g_strdup("nothing");
+	ce->from = ref->shown ? g_strdup(ref->shown->text) : NULL;
+	if (ref->loc.line) {
+		struct kg_loc loc = ref->loc;
+		g_ptr_array_add(ce->lines, g_memdup2(&loc, sizeof(loc)));
+	}
+	return ce;
+}
+
+void refute(struct judge *j, struct kg_obligation_result *r, const struct refutation *ref)
+{
+	struct moment *last = ref->moments[ref->n - 1];
+	g_autoptr(GArray) words = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
+	g_autoptr(GPtrArray) inputs = NULL, reads = NULL;
+	struct kg_counterexample *ce;
+	g_autofree char *why = NULL;
+
+	gather_words(j, ref, words);
+	kg_symex_support(last->x, ref->paths[ref->n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
+	if (ref->n > 1)
+		wish_threads(last->x, ref);
+	wish_all(last->x, inputs, reads);
+	for (guint i = 0; i < ref->n; i++)
+		spread_addresses(last->x, i + 1 < ref->n ? ref->paths[i] : ref->paths[ref->n - 1]);
+	if (!replays(j, ref, &why)) {
+		result_unknown(r, "a counterexample was found, but does not replay (a mistake of kgent's): %s", why);
+		return;
+	}
+	ce = write_down(ref, inputs, reads);
+	ce->is_replayed = TRUE;
+	if (!r->counterexamples->len) {
+		g_free(r->why);
+		r->why = g_strdup(ref->why);
+		g_free(r->mend);
+		r->mend = g_strdup(ref->mend);
+		r->loc = ref->loc;
+	}
+	r->word = KG_PROOF_REFUTED;
+	g_ptr_array_set_free_func(r->counterexamples, counterexample_free);
+	g_ptr_array_add(r->counterexamples, ce);
+}

@@ -1,0 +1,124 @@
+/*
+ * What the files of the proof share.
+ *
+ * prove.c    the whole of it as a list; the child process
+ * point.c    clauses about a point in time: each obligation on each path
+ * span.c     clauses about a span: scenarios over two programs
+ * builtin.c  what is asked of every program
+ * value.c    what is seen against what is wanted
+ * counter.c  counterexamples: telling values, words, the replay
+ */
+#pragma once
+
+#include "seen.h"
+
+#include <kgent/prove.h>
+
+#define STAGE "proof"
+#define MAX_EVENTS 4 /* of a scenario */
+
+struct judge {
+	const struct kg_object *object;
+	const struct kg_bt_program *program;
+	const struct kg_contract *contract;
+	struct kg_profile *profile;
+	const struct kg_prove_opts *opts;
+	struct seer *seer;
+	struct kg_proof *proof;
+	GHashTable *result_of; /* obligation -> struct kg_obligation_result * */
+	GHashTable *covered;   /* BPF programs (index + 1) that some clause is about */
+	GHashTable *matched;   /* program's expressions (node) that some obligation found right */
+	guint n_cost_paths, n_cost_checks;
+	gint64 cost_ns;
+};
+
+/* An event together with what a contract's expressions mean there. */
+struct moment {
+	struct kg_symex *x;
+	struct kg_event *event;
+	guint program;
+	struct kg_contract_point *point;
+	struct kg_expr_env env;
+	GPtrArray *keep;
+	GHashTable *values;       /* owned; env.values */
+	struct kg_word condition; /* the clause's `only if`; 1 where there is none */
+};
+struct moment *moment_new(struct judge *j, struct kg_symex *x, const struct kg_contract_clause *clause, guint program,
+			  struct kg_thread *thread, struct kg_error *err);
+struct moment *moment_free(struct moment *m);
+/* A condition's truth at the moment; 1 where it has no expression. */
+int moment_truth(struct moment *m, const struct kg_contract_expr *expr, struct kg_word *ret, struct kg_error *err);
+/* All of [assumes] (struct kg_contract_expr *). */
+int moment_assumes(struct moment *m, const GPtrArray *assumes, struct kg_word *ret, struct kg_error *err);
+/* What a user must see. */
+int moment_wanted(struct moment *m, const struct kg_contract_value *value, struct kg_expr_value *ret, struct kg_error *err);
+
+/* ---- value.c */
+/* Is what is seen what is wanted? FALSE: such values can't be compared. */
+gboolean value_equal(struct moment *m, const struct seen *seen, const struct kg_expr_value *wanted, struct kg_word *ret);
+/* The words that a seen or wanted value is made of, appended. */
+void value_words_seen(const struct seen *seen, GArray *words);
+void value_words_wanted(struct moment *m, const struct kg_expr_value *wanted, GArray *words);
+/* As a person reads it, with the numbers of the last model. */
+char *value_text_seen(struct kg_symex *x, const struct seen *seen, enum kg_as as);
+char *value_text_wanted(struct moment *m, const struct kg_expr_value *wanted, enum kg_as as);
+/* The number of a seen integer, 64 bits. */
+struct kg_word value_number(struct kg_symex *x, const struct seen *seen);
+struct kg_word value_join(struct kg_symex *x, const struct kg_word *bytes, guint n, gboolean is_signed); /* n <= 8, extended to 64 bits */
+
+/* ---- results */
+struct kg_obligation_result *result_of(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *obligation);
+struct kg_obligation_result *result_of_built_in(struct judge *j, enum kg_obligation_kind kind, const char *what);
+void result_unknown(struct kg_obligation_result *r, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r); /* not yet refuted as often as is asked for */
+
+/* ---- counter.c */
+/* What a refutation says; the model is that of the last question, which was answered with KG_YES. */
+struct refutation {
+	struct moment *moments[MAX_EVENTS]; /* the events in order; the last one is where it shows */
+	const struct kg_path *paths[MAX_EVENTS]; /* of each, the path that was taken */
+	guint n;
+	const struct seen_all *seen;    /* of the last */
+	const struct seen *shown;       /* NULL: nothing fits */
+	const char *shown_text;         /* instead of the value, or NULL */
+	const struct kg_expr_value *wanted; /* or NULL */
+	const char *wanted_text;
+	enum kg_as as;
+	struct kg_word condition;       /* what is asked of the state, for its facts */
+	gboolean tells_path;            /* what the program decided on belongs to the facts */
+	const char *why;                /* in words; borrowed */
+	const char *mend;
+	struct kg_loc loc;
+};
+/* Replay it and add it to [r]; what does not replay makes the obligation unknown and says so. */
+void refute(struct judge *j, struct kg_obligation_result *r, const struct refutation *refutation);
+
+/* ---- point.c, span.c, builtin.c */
+/* One clause, asked of the program at the last of some events. */
+struct asking {
+	struct judge *j;
+	const struct kg_contract_clause *clause;
+	struct moment *m;                      /* the last event */
+	struct moment *moments[MAX_EVENTS];    /* all of them; of a point: only m */
+	const struct kg_path *paths[MAX_EVENTS]; /* of those before the last */
+	guint n;
+	int begin;            /* spans: which of the events the span began with; -1: none did, and nothing may be shown */
+	gboolean only_latency;/* ask about the time alone */
+	const char *story;    /* spans: what happens, for messages; else NULL */
+};
+/* Ask every obligation of the clause at the end of a path. */
+void ask_path(struct asking *a, const struct kg_path *path);
+void ask_all_unknown(struct asking *a, const char *why);
+void judge_point(struct judge *j, const struct kg_contract_clause *clause);
+void judge_span(struct judge *j, const struct kg_contract_clause *clause);
+void judge_built_in_path(struct judge *j, struct moment *m, const struct kg_path *path, const struct seen_all *seen);
+void judge_built_in_begin(struct judge *j);
+/* An aggregation that is asked for, on one path. TRUE: asked and answered. */
+void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, struct kg_obligation_result *r, struct moment *m,
+		     const struct kg_path *path, const struct seen_all *seen, const struct kg_expr_value *wanted, struct kg_word condition,
+		     const struct refutation *base);
+/* The programs of the object that one of [points] fits: their indices. */
+GArray *programs_at(struct judge *j, const GPtrArray *points);
+enum kg_answer before_of_path(void *user, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret); /* user: const struct kg_path * */
+void judge_cost(struct judge *j, struct kg_symex *x);
+struct kg_symex *judge_executor(struct judge *j);

@@ -1,0 +1,670 @@
+/*
+ * Clauses about a point in time: every obligation, on every path of every program that is attached there.
+ *
+ * "Shown" means that on each path one value that a user sees equals what is wanted, for all states that take the path. Which value that is may
+ * differ from path to path. If each state finds it at another place, that is not good enough to be called proved, and is "unknown".
+ */
+#include "judge.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+struct on_path {
+	struct asking *a;
+	const struct kg_path *path;
+	struct seen_all *seen;
+	GPtrArray *matches; /* for each obligation of the clause: the value that is it (struct seen *), or NULL */
+};
+
+/* ---------------------------------------------------------------- what is asked */
+
+static struct refutation refutation_of(const struct on_path *p)
+{
+	struct refutation ref = {.n = p->a->n, .seen = p->seen, .condition = KG_WORD(1)};
+	const struct kg_bt_probe *probe = seer_probe(p->a->j->seer, p->a->m->program);
+
+	memcpy(ref.moments, p->a->moments, sizeof(ref.moments));
+	memcpy(ref.paths, p->a->paths, sizeof(ref.paths));
+	ref.paths[ref.n - 1] = p->path;
+	if (probe)
+		ref.loc = probe->loc;
+	return ref;
+}
+
+static struct kg_word and_not(struct kg_symex *x, struct kg_word a, struct kg_word b)
+{
+	struct kg_word not = kg_terms.binary(x, KG_OP_XOR, 1, b, KG_WORD(1));
+
+	return kg_terms.binary(x, KG_OP_AND, 1, a, not);
+}
+
+/* The condition under which an obligation is due on this path; FALSE: never. */
+static gboolean is_due(const struct on_path *p, struct kg_obligation_result *r, const struct kg_contract_expr *when, struct kg_word *ret)
+{
+	struct moment *m = p->a->m;
+	_cleanup_error_ struct kg_error e = {0};
+	struct kg_word word;
+
+	if (moment_truth(m, when, &word, &e)) {
+		result_unknown(r, "%s", e.msg);
+		return FALSE;
+	}
+	*ret = kg_terms.binary(m->x, KG_OP_AND, 1, word, m->condition);
+	if (kg_symex_can(m->x, *ret) == KG_NO)
+		return FALSE;
+	r->n_paths++;
+	return TRUE;
+}
+
+/* ---------------------------------------------------------------- show */
+
+static gboolean is_for_show(const struct seen *s)
+{
+	return s->where == SEEN_PRINTED || s->where == SEEN_KEY || s->where == SEEN_VALUE;
+}
+
+/* The seen value that comes nearest to what is wanted: of the same kind, and made of the same things. */
+static const struct seen *nearest(const struct on_path *p, const struct kg_expr_value *wanted)
+{
+	struct kg_symex *x = p->a->m->x;
+	g_autoptr(GArray) want = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
+	g_autoptr(GPtrArray) want_inputs = NULL, want_reads = NULL;
+	const struct seen *best = NULL;
+	guint best_score = 0;
+
+	value_words_wanted(p->a->m, wanted, want);
+	kg_symex_support(x, p->path, (const struct kg_word *)want->data, want->len, &want_inputs, &want_reads);
+	for (guint i = 0; i < p->seen->values->len; i++) {
+		const struct seen *s = p->seen->values->pdata[i];
+		g_autoptr(GPtrArray) inputs = NULL, reads = NULL;
+		struct kg_word equal;
+		guint score;
+
+		if (!is_for_show(s) || !value_equal(p->a->m, s, wanted, &equal))
+			continue;
+		kg_symex_support(x, p->path, s->bytes, s->shape.size, &inputs, &reads);
+		score = 1 + 2 * (s->node && !g_hash_table_contains(p->a->j->matched, s->node));
+		for (guint k = 0; k < inputs->len; k++)
+			score += 4 * g_ptr_array_find(want_inputs, inputs->pdata[k], NULL);
+		for (guint k = 0; k < reads->len; k++)
+			score += 4 * g_ptr_array_find(want_reads, reads->pdata[k], NULL);
+		if (score > best_score) {
+			best = s;
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+/* What mistake it looks like: decided by asking whether it is that mistake in every state. */
+static void explain_difference(const struct on_path *p, const struct seen *shown, const struct kg_expr_value *wanted, struct refutation *ref, char **ret_why,
+			       char **ret_mend)
+{
+	struct kg_symex *x = p->a->m->x;
+	struct kg_word number, swapped, is_it;
+	gboolean is_swapped = FALSE;
+	static const struct {
+		uint64_t factor;
+		const char *words;
+	} units[] = {{1000, "1000 times too large"}, {1000000, "a million times too large"}, {1000000000, "a billion times too large"}};
+
+	(void)ref;
+	if (shown->shape.kind != SHAPE_INT || wanted->kind != KG_EXPR_NUMBER)
+		return;
+	number = value_number(x, shown);
+	swapped = kg_terms.concat(x, kg_terms.extract(x, number, 7, 0), 8, kg_terms.extract(x, number, 15, 8), 8);
+	swapped = kg_terms.extend(x, swapped, 16, 64, FALSE);
+	is_it = kg_terms.binary(x, KG_OP_NE, 64, swapped, wanted->word);
+	kg_symex_mark(x);
+	is_swapped = kg_symex_can(x, is_it) == KG_NO;
+	kg_symex_forget(x);
+	if (is_swapped) {
+		*ret_why = g_strdup("is shown as the kernel keeps it (big endian), not in host byte order");
+		*ret_mend = g_strdup_printf("bswap(%s)", shown->text);
+		return;
+	}
+	for (guint i = 0; i < G_N_ELEMENTS(units); i++) {
+		struct kg_word divided = kg_terms.binary(x, KG_OP_UDIV, 64, number, KG_WORD(units[i].factor));
+		if (divided.term && wanted->word.term == divided.term) {
+			*ret_why = g_strdup_printf("is %s", units[i].words);
+			*ret_mend = g_strdup_printf("(%s) / %" G_GUINT64_FORMAT, shown->text, units[i].factor);
+			return;
+		}
+	}
+}
+
+static void show_is_wrong(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, const struct kg_expr_value *wanted,
+			  struct kg_word all_differ)
+{
+	struct refutation ref = refutation_of(p);
+	g_autofree char *why = NULL, *mend = NULL;
+
+	ref.shown = nearest(p, wanted);
+	ref.wanted = wanted;
+	ref.as = o->value.as;
+	ref.condition = all_differ;
+	ref.tells_path = !ref.shown;
+	if (ref.shown) {
+		ref.loc = ref.shown->loc;
+		explain_difference(p, ref.shown, wanted, &ref, &why, &mend);
+	}
+	if (!why)
+		why = g_strdup(ref.shown ? "something else is shown" : seen_anything(p->seen) ? "is not among what is shown" : "nothing is shown");
+	ref.why = why;
+	ref.mend = mend;
+	if (kg_symex_can(p->a->m->x, all_differ) == KG_YES)
+		refute(p->a->j, r, &ref);
+}
+
+static void ask_show(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
+{
+	struct kg_symex *x = p->a->m->x;
+	struct kg_expr_value wanted;
+	_cleanup_error_ struct kg_error e = {0};
+	struct kg_word due, all_differ;
+	gboolean is_unclear = FALSE;
+
+	if (!is_due(p, r, &o->value.when, &due))
+		return;
+	if (moment_wanted(p->a->m, &o->value, &wanted, &e)) {
+		result_unknown(r, "%s", e.msg);
+		return;
+	}
+	all_differ = due;
+	for (guint i = 0; i < p->seen->values->len; i++) {
+		struct seen *s = p->seen->values->pdata[i];
+		struct kg_word equal, differs;
+		enum kg_answer can;
+
+		if (!is_for_show(s) || !value_equal(p->a->m, s, &wanted, &equal))
+			continue;
+		differs = and_not(x, due, equal);
+		can = kg_symex_can(x, differs);
+		if (can == KG_NO) {
+			*ret_match = s;
+			if (s->node)
+				g_hash_table_add(p->a->j->matched, (gpointer)s->node);
+			return;
+		}
+		is_unclear |= can == KG_UNKNOWN;
+		all_differ = and_not(x, all_differ, equal);
+	}
+	if (p->seen->why_not) {
+		result_unknown(r, "%s", p->seen->why_not);
+		return;
+	}
+	switch (kg_symex_can(x, all_differ)) {
+	case KG_YES:
+		show_is_wrong(p, o, r, &wanted, all_differ);
+		return;
+	case KG_NO:
+		result_unknown(r, "it is shown, but not always at the same place");
+		return;
+	default:
+		result_unknown(r, "%s", is_unclear ? kg_symex_reason(x) : "the solver has no answer");
+	}
+}
+
+/* Values of one kind in one record are told apart by their order alone: it has to be the contract's. */
+static void ask_order(struct on_path *p)
+{
+	const GPtrArray *obligations = p->a->clause->obligations;
+	const guint needs_order = 1u << KG_AS_STRING | 1u << KG_AS_IPV4 | 1u << KG_AS_IPV6 | 1u << KG_AS_PORT;
+
+	for (guint i = 0; i < obligations->len; i++)
+		for (guint k = i + 1; k < obligations->len; k++) {
+			const struct kg_obligation *a = obligations->pdata[i], *b = obligations->pdata[k];
+			const struct seen *at_a = p->matches->pdata[i], *at_b = p->matches->pdata[k];
+			gboolean is_alike = at_a && at_b && a->value.as == b->value.as && a->value.as != KG_AS_NONE && at_a->shape.kind == at_b->shape.kind;
+			guint index_a, index_b;
+			struct kg_expr_value wanted;
+			struct kg_word equal;
+
+			if (!is_alike || at_a->group != at_b->group || !(needs_order & (1u << a->value.as)))
+				continue;
+			g_ptr_array_find(p->seen->values, at_a, &index_a);
+			g_ptr_array_find(p->seen->values, at_b, &index_b);
+			if (index_a <= index_b || moment_wanted(p->a->m, &a->value, &wanted, NULL) || !value_equal(p->a->m, at_b, &wanted, &equal))
+				continue;
+			struct kg_word differs = and_not(p->a->m->x, p->a->m->condition, equal);
+			struct kg_obligation_result *r = result_of(p->a->j, p->a->clause, a);
+			if (!result_is_open(p->a->j, r) || kg_symex_can(p->a->m->x, differs) != KG_YES)
+				continue;
+			struct refutation ref = refutation_of(p);
+			g_autofree char *why = g_strdup_printf("stands behind %s, and only their order tells them apart", b->what);
+			ref.shown = at_b;
+			ref.loc = at_b->loc;
+			ref.wanted = &wanted;
+			ref.as = a->value.as;
+			ref.condition = differs;
+			ref.why = why;
+			refute(p->a->j, r, &ref);
+		}
+}
+
+/* ---------------------------------------------------------------- only if */
+
+static void ask_only_if(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
+{
+	struct kg_symex *x = p->a->m->x;
+	gboolean is_seen = seen_anything(p->seen);
+	struct kg_word wrong = is_seen ? and_not(x, KG_WORD(1), p->a->m->condition) : p->a->m->condition;
+	struct refutation ref;
+	enum kg_answer can;
+
+	(void)ret_match;
+	r->n_paths++;
+	can = kg_symex_can(x, wrong);
+	if (can == KG_UNKNOWN)
+		result_unknown(r, "%s", kg_symex_reason(x));
+	if (can != KG_YES)
+		return;
+	ref = refutation_of(p);
+	ref.condition = wrong;
+	ref.tells_path = TRUE;
+	ref.why = is_seen ? "something is shown although it does not hold" : "nothing is shown although it holds";
+	ref.shown_text = is_seen ? "something" : "nothing";
+	ref.wanted_text = is_seen ? "nothing" : "something";
+	(void)o;
+	if (is_seen && p->seen->values->len)
+		ref.loc = ((struct seen *)p->seen->values->pdata[0])->loc;
+	refute(p->a->j, r, &ref);
+}
+
+/* ---------------------------------------------------------------- by */
+
+static void keys_of_group(const struct on_path *p, guint group, GPtrArray *keys)
+{
+	for (guint i = 0; i < p->seen->values->len; i++) {
+		struct seen *s = p->seen->values->pdata[i];
+		if (s->where == SEEN_KEY && s->group == group)
+			g_ptr_array_add(keys, s);
+	}
+}
+
+/* Is every wanted key one of [keys], and none left over? *ret_wrong: the first wanted key that is none. */
+static enum kg_answer same_keys(const struct on_path *p, const struct kg_obligation *o, const GPtrArray *keys, const struct kg_contract_value **ret_wrong,
+				struct kg_word *ret_differs)
+{
+	struct kg_symex *x = p->a->m->x;
+	g_autoptr(GPtrArray) used = g_ptr_array_new();
+
+	for (guint i = 0; i < o->keys->len; i++) {
+		struct kg_expr_value wanted;
+		gboolean is_there = FALSE;
+		struct kg_word differs = p->a->m->condition, equal;
+		_cleanup_error_ struct kg_error e = {0};
+
+		if (moment_wanted(p->a->m, o->keys->pdata[i], &wanted, &e))
+			return KG_UNKNOWN;
+		for (guint k = 0; k < keys->len && !is_there; k++) {
+			if (g_ptr_array_find(used, keys->pdata[k], NULL) || !value_equal(p->a->m, keys->pdata[k], &wanted, &equal))
+				continue;
+			is_there = kg_symex_can(x, and_not(x, p->a->m->condition, equal)) == KG_NO;
+			if (is_there)
+				g_ptr_array_add(used, keys->pdata[k]);
+			else
+				differs = and_not(x, differs, equal);
+		}
+		if (!is_there) {
+			*ret_wrong = o->keys->pdata[i];
+			*ret_differs = differs;
+			return KG_NO;
+		}
+	}
+	*ret_wrong = NULL;
+	*ret_differs = p->a->m->condition;
+	return used->len == keys->len ? KG_YES : KG_NO;
+}
+
+static char *keys_text(const struct on_path *p, const GPtrArray *keys)
+{
+	GString *s = g_string_new("[");
+
+	for (guint i = 0; i < keys->len; i++) {
+		g_autofree char *value = value_text_seen(p->a->m->x, keys->pdata[i], KG_AS_NONE);
+		g_string_append_printf(s, "%s%s", i ? ", " : "", value);
+	}
+	return g_string_free(g_string_append_c(s, ']'), FALSE);
+}
+
+static void by_is_wrong(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, const GPtrArray *keys,
+			const struct kg_contract_value *wrong, struct kg_word differs, struct kg_loc loc)
+{
+	struct refutation ref = refutation_of(p);
+	g_autofree char *shown = NULL, *why = NULL, *want = NULL;
+	struct kg_expr_value wanted;
+
+	if (kg_symex_can(p->a->m->x, differs) != KG_YES)
+		return;
+	ref.condition = differs;
+	ref.loc = loc;
+	ref.shown = keys && keys->len == 1 ? keys->pdata[0] : NULL;
+	if (wrong && moment_wanted(p->a->m, &(struct kg_contract_value){.expr = wrong->expr, .as = wrong->as}, &wanted, NULL) == 0)
+		ref.wanted = &wanted;
+	else
+		ref.wanted_text = want = g_strdup_printf("%u key%s", o->keys->len, o->keys->len == 1 ? "" : "s");
+	if (!ref.shown)
+		ref.shown_text = shown = keys ? keys_text(p, keys) : g_strdup("nothing");
+	why = wrong ? g_strdup_printf("%s is not what it is grouped by", wrong->what)
+		    : g_strdup_printf("it is grouped by %u keys instead of %u", keys ? keys->len : 0, o->keys->len);
+	ref.why = why;
+	refute(p->a->j, r, &ref);
+}
+
+static void ask_by(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
+{
+	struct kg_word differs = p->a->m->condition;
+	const struct kg_contract_value *wrong = o->keys->len ? o->keys->pdata[0] : NULL;
+	g_autoptr(GPtrArray) last = NULL;
+	struct kg_loc loc = refutation_of(p).loc;
+
+	(void)ret_match;
+	if (kg_symex_can(p->a->m->x, p->a->m->condition) == KG_NO)
+		return;
+	r->n_paths++;
+	for (guint i = 0; i < p->seen->changes->len; i++) {
+		const struct seen_change *change = &g_array_index(p->seen->changes, struct seen_change, i);
+		g_autoptr(GPtrArray) keys = g_ptr_array_new();
+		if (change->is_scratch || change->is_deleted)
+			continue;
+		keys_of_group(p, change->group, keys);
+		switch (same_keys(p, o, keys, &wrong, &differs)) {
+		case KG_YES:
+			for (guint k = 0; k < keys->len; k++)
+				g_hash_table_add(p->a->j->matched, (gpointer)((struct seen *)keys->pdata[k])->node);
+			return;
+		case KG_UNKNOWN:
+			result_unknown(r, "a key can't be evaluated here");
+			return;
+		default:
+			g_clear_pointer(&last, g_ptr_array_unref);
+			last = g_steal_pointer(&keys);
+			loc = change->loc;
+		}
+	}
+	if (p->seen->why_not)
+		result_unknown(r, "%s", p->seen->why_not);
+	else
+		by_is_wrong(p, o, r, last, wrong, differs, loc);
+}
+
+/* ---------------------------------------------------------------- aggregates, results */
+
+static void ask_aggregate(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
+{
+	struct kg_expr_value wanted = {.kind = KG_EXPR_NUMBER, .word = KG_WORD(1), .width = 64};
+	_cleanup_error_ struct kg_error e = {0};
+	struct refutation base = refutation_of(p);
+	struct kg_word due;
+
+	(void)ret_match;
+	if (!is_due(p, r, &o->value.when, &due))
+		return;
+	if (o->value.expr.node && moment_wanted(p->a->m, &o->value, &wanted, &e)) {
+		result_unknown(r, "%s", e.msg);
+		return;
+	}
+	judge_aggregate(p->a->j, o, r, p->a->m, p->path, p->seen, &wanted, due, &base);
+}
+
+static void ask_return(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
+{
+	struct kg_symex *x = p->a->m->x;
+	struct kg_expr_value wanted;
+	_cleanup_error_ struct kg_error e = {0};
+	struct kg_word due, differs;
+	struct refutation ref = refutation_of(p);
+	g_autofree char *shown = NULL;
+
+	(void)ret_match;
+	if (!is_due(p, r, &o->value.when, &due))
+		return;
+	if (moment_wanted(p->a->m, &o->value, &wanted, &e)) {
+		result_unknown(r, "%s", e.msg);
+		return;
+	}
+	/* a program's result is 32 bits */
+	differs = kg_terms.binary(x, KG_OP_NE, 32, kg_terms.extract(x, p->path->result, 31, 0), kg_terms.extract(x, wanted.word, 31, 0));
+	differs = kg_terms.binary(x, KG_OP_AND, 1, due, differs);
+	switch (kg_symex_can(x, differs)) {
+	case KG_UNKNOWN:
+		result_unknown(r, "%s", kg_symex_reason(x));
+		return;
+	case KG_NO:
+		return;
+	default:
+		ref.wanted = &wanted;
+		ref.condition = differs;
+		ref.tells_path = TRUE;
+		ref.shown_text = shown = g_strdup_printf("%d", (int)kg_symex_value(x, p->path->result));
+		ref.why = "another result is returned";
+		refute(p->a->j, r, &ref);
+	}
+}
+
+/* ---------------------------------------------------------------- paths */
+
+/* ---------------------------------------------------------------- latency */
+
+static void shown_without_beginning(struct on_path *p, struct kg_obligation_result *r)
+{
+	struct refutation ref = refutation_of(p);
+	g_autofree char *why = g_strdup_printf("%s: something is shown", p->a->story);
+
+	if (!seen_anything(p->seen) || kg_symex_can(p->a->m->x, p->a->m->condition) != KG_YES)
+		return;
+	ref.condition = p->a->m->condition;
+	ref.tells_path = TRUE;
+	ref.why = why;
+	ref.shown_text = "something";
+	for (guint i = 0; i < p->seen->values->len; i++) {
+		const struct seen *s = p->seen->values->pdata[i];
+		if (s->where != SEEN_KEY && s->shape.kind == SHAPE_INT) {
+			ref.shown = s;
+			ref.shown_text = NULL;
+			ref.loc = s->loc;
+		}
+	}
+	refute(p->a->j, r, &ref);
+}
+
+static void latency_is_wrong(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, const struct kg_expr_value *wanted,
+			     struct kg_word differs)
+{
+	struct refutation ref = refutation_of(p);
+	g_autofree char *why = NULL, *because = NULL, *mend = NULL;
+
+	ref.shown = nearest(p, wanted);
+	ref.wanted = wanted;
+	ref.as = o->value.as;
+	ref.condition = differs;
+	ref.tells_path = !ref.shown;
+	if (ref.shown) {
+		ref.loc = ref.shown->loc;
+		explain_difference(p, ref.shown, wanted, &ref, &because, &mend);
+	}
+	why = g_strdup_printf("%s: %s", p->a->story, because ? because : ref.shown ? "another time is shown" : "no time is shown");
+	ref.why = why;
+	ref.mend = mend;
+	if (kg_symex_can(p->a->m->x, differs) == KG_YES)
+		refute(p->a->j, r, &ref);
+}
+
+static void ask_latency(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
+{
+	struct moment *m = p->a->m;
+	struct kg_expr_value time = {.kind = KG_EXPR_NUMBER, .width = 64}, wanted;
+	struct kg_word all_differ = m->condition;
+	struct refutation base = refutation_of(p);
+	_cleanup_error_ struct kg_error e = {0};
+
+	if (kg_symex_can(m->x, m->condition) == KG_NO)
+		return;
+	r->n_paths++;
+	if (p->a->begin < 0) {
+		shown_without_beginning(p, r);
+		return;
+	}
+	time.word = kg_terms.binary(m->x, KG_OP_SUB, 64, m->event->time, p->a->moments[p->a->begin]->event->time);
+	if (kg_expr_shown(&time, o->value.as, &m->env, &wanted, &e)) {
+		result_unknown(r, "%s", e.msg);
+		return;
+	}
+	if (o->aggregate != KG_AGGREGATE_NONE) {
+		g_autofree char *why = g_strdup_printf("%s: another time is added up", p->a->story);
+		base.why = why;
+		judge_aggregate(p->a->j, o, r, m, p->path, p->seen, &wanted, m->condition, &base);
+		return;
+	}
+	for (guint i = 0; i < p->seen->values->len; i++) {
+		struct seen *s = p->seen->values->pdata[i];
+		struct kg_word equal;
+		if (!is_for_show(s) || !value_equal(m, s, &wanted, &equal))
+			continue;
+		if (kg_symex_can(m->x, and_not(m->x, m->condition, equal)) == KG_NO) {
+			*ret_match = s;
+			if (s->node)
+				g_hash_table_add(p->a->j->matched, (gpointer)s->node);
+			return;
+		}
+		all_differ = and_not(m->x, all_differ, equal);
+	}
+	switch (kg_symex_can(m->x, all_differ)) {
+	case KG_YES:
+		latency_is_wrong(p, o, r, &wanted, all_differ);
+		return;
+	default:
+		result_unknown(r, "%s", p->seen->why_not ? p->seen->why_not : kg_symex_reason(m->x));
+	}
+}
+
+typedef void (*ask_fn)(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match);
+static const ask_fn asks[KG_OBLIGATIONS] = {
+	[KG_OBLIGATION_SHOW] = ask_show,
+	[KG_OBLIGATION_BY] = ask_by,
+	[KG_OBLIGATION_AGGREGATE] = ask_aggregate,
+	[KG_OBLIGATION_ONLY_IF] = ask_only_if,
+	[KG_OBLIGATION_RETURN] = ask_return,
+	[KG_OBLIGATION_LATENCY] = ask_latency,
+};
+
+void ask_all_unknown(struct asking *a, const char *why)
+{
+	for (guint i = 0; i < a->clause->obligations->len; i++) {
+		const struct kg_obligation *o = a->clause->obligations->pdata[i];
+		if (asks[o->kind])
+			result_unknown(result_of(a->j, a->clause, o), "%s", why);
+	}
+}
+
+enum kg_answer before_of_path(void *user, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret)
+{
+	guint n;
+
+	return kg_symex_before(user, map, key, n_key, ret, &n);
+}
+
+void ask_path(struct asking *a, const struct kg_path *path)
+{
+	struct on_path p = {.a = a, .path = path};
+	const GPtrArray *obligations = a->clause->obligations;
+
+	if (!path->is_complete) {
+		ask_all_unknown(a, path->why);
+		return;
+	}
+	p.seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
+	p.matches = g_ptr_array_new();
+	g_ptr_array_set_size(p.matches, (gint)obligations->len);
+	for (guint i = 0; i < obligations->len; i++) {
+		const struct kg_obligation *o = obligations->pdata[i];
+		struct kg_obligation_result *r = result_of(a->j, a->clause, o);
+		if (asks[o->kind] && result_is_open(a->j, r) && (!a->only_latency || o->kind == KG_OBLIGATION_LATENCY))
+			asks[o->kind](&p, o, r, &p.matches->pdata[i]);
+	}
+	if (!a->only_latency)
+		ask_order(&p);
+	judge_built_in_path(a->j, a->m, path, p.seen);
+	g_ptr_array_unref(p.matches);
+	seen_all_free(p.seen);
+}
+
+static void visit(const struct kg_path *path, void *user)
+{
+	ask_path(user, path);
+}
+
+/* ---------------------------------------------------------------- clauses */
+
+static const struct kg_contract_expr *condition_of(const struct kg_contract_clause *clause)
+{
+	for (guint i = 0; i < clause->obligations->len; i++) {
+		const struct kg_obligation *o = clause->obligations->pdata[i];
+		if (o->kind == KG_OBLIGATION_ONLY_IF)
+			return &o->condition;
+	}
+	return NULL;
+}
+
+static void judge_program(struct judge *j, const struct kg_contract_clause *clause, guint program)
+{
+	struct kg_symex *x = judge_executor(j);
+	struct asking a = {.j = j, .clause = clause, .n = 1};
+	struct kg_state *start = NULL;
+	struct kg_word assumed;
+	_cleanup_error_ struct kg_error e = {0};
+
+	a.m = a.moments[0] = moment_new(j, x, clause, program, NULL, &e);
+	if (!a.m || moment_assumes(a.m, clause->assumes, &assumed, &e) || moment_truth(a.m, condition_of(clause), &a.m->condition, &e)) {
+		ask_all_unknown(&a, e.msg ? e.msg : "it can't be evaluated");
+	} else {
+		kg_symex_assume(x, assumed);
+		if (kg_symex_can(x, KG_WORD(1)) == KG_NO) {
+			ask_all_unknown(&a, "no state of the kernel satisfies what the contract assumes");
+		} else {
+			start = kg_symex_start(x, j->object, KG_MAPS_ANY);
+			if (kg_symex_run(x, j->object, program, a.m->event, start, visit, &a, &e))
+				ask_all_unknown(&a, e.msg);
+		}
+	}
+	g_hash_table_add(j->covered, GUINT_TO_POINTER(program + 1));
+	judge_cost(j, x);
+	kg_state_free(start);
+	moment_free(a.m);
+	kg_symex_free(x);
+}
+
+GArray *programs_at(struct judge *j, const GPtrArray *points)
+{
+	GArray *ret = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	for (guint i = 0; i < j->object->programs->len; i++) {
+		const struct kg_bpf_program *p = j->object->programs->pdata[i];
+		const char *colon = p->attach ? strchr(p->attach, ':') : NULL;
+		for (guint k = 0; points && k < points->len; k++) {
+			const struct kg_contract_point *point = points->pdata[k];
+			gboolean fits = point->kind != KG_PROBE_NONE ? kg_contract_point_fits(point, p->kind, colon ? colon + 1 : "")
+								     : p->kind == KG_PROBE_NONE && point->type == p->type;
+			if (fits) {
+				g_array_append_val(ret, i);
+				break;
+			}
+		}
+	}
+	return ret;
+}
+
+void judge_point(struct judge *j, const struct kg_contract_clause *clause)
+{
+	g_autoptr(GHashTable) done = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; i < clause->on->len; i++) {
+		g_autoptr(GArray) programs = programs_at(j, clause->on->pdata[i]);
+		for (guint k = 0; k < programs->len; k++) {
+			guint program = g_array_index(programs, guint, k);
+			if (g_hash_table_add(done, GUINT_TO_POINTER(program + 1)))
+				judge_program(j, clause, program);
+		}
+	}
+}

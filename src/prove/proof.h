@@ -1,0 +1,12 @@
+/* Making and completing proofs: between prove.c, loss.c and json.c. */
+#pragma once
+
+#include <kgent/prove.h>
+
+struct kg_proof *proof_new(void);
+struct kg_obligation_result *proof_result(struct kg_proof *proof, enum kg_obligation_kind kind, const char *what);
+void fact_free(gpointer fact);
+void counterexample_free(gpointer ce);
+void ce_event_free(gpointer event);
+/* What can be lost without a trace, read off the program and the object. */
+void proof_losses(struct kg_proof *proof, const struct kg_object *object, const struct kg_bt_program *program, struct kg_profile *profile);

@@ -1,0 +1,475 @@
+/*
+ * The proof as a list of steps, its results, and the child process that it runs in.
+ */
+#include "judge.h"
+
+#include "proof.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MEMORY_MIB 2048 /* of the child, unless the caller says */
+
+const char *kg_proof_name(enum kg_proof_word word)
+{
+	static const char *const names[] = {"proved", "refuted", "unknown"};
+
+	return names[word];
+}
+
+/* ---------------------------------------------------------------- results */
+
+static void result_free(gpointer p)
+{
+	struct kg_obligation_result *r = p;
+
+	g_free(r->what);
+	g_free(r->title);
+	g_free(r->why);
+	g_free(r->mend);
+	g_ptr_array_unref(r->counterexamples);
+	g_free(r);
+}
+
+static void loss_free(gpointer p)
+{
+	struct kg_loss *loss = p;
+
+	g_free(loss->what);
+	g_free(loss->mend);
+	g_free(loss);
+}
+
+struct kg_proof *proof_new(void)
+{
+	struct kg_proof *proof = g_new0(struct kg_proof, 1);
+
+	proof->results = g_ptr_array_new_with_free_func(result_free);
+	proof->uncovered = g_ptr_array_new_with_free_func(g_free);
+	proof->assumptions = g_ptr_array_new_with_free_func(g_free);
+	proof->losses = g_ptr_array_new_with_free_func(loss_free);
+	return proof;
+}
+
+struct kg_proof *kg_proof_free(struct kg_proof *proof)
+{
+	if (!proof)
+		return NULL;
+	g_ptr_array_unref(proof->results);
+	g_ptr_array_unref(proof->uncovered);
+	g_ptr_array_unref(proof->assumptions);
+	g_ptr_array_unref(proof->losses);
+	g_free(proof->limit);
+	g_free(proof);
+	return NULL;
+}
+
+struct kg_obligation_result *proof_result(struct kg_proof *proof, enum kg_obligation_kind kind, const char *what)
+{
+	struct kg_obligation_result *r = g_new0(struct kg_obligation_result, 1);
+
+	r->kind = kind;
+	r->what = g_strdup(what);
+	r->counterexamples = g_ptr_array_new();
+	g_ptr_array_add(proof->results, r);
+	return r;
+}
+
+struct kg_obligation_result *result_of(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *obligation)
+{
+	struct kg_obligation_result *r = g_hash_table_lookup(j->result_of, obligation);
+
+	if (!r) {
+		r = proof_result(j->proof, obligation->kind, obligation->what);
+		r->title = g_strdup(clause->title);
+		r->contract_loc = obligation->loc;
+		g_hash_table_insert(j->result_of, (gpointer)obligation, r);
+	}
+	return r;
+}
+
+struct kg_obligation_result *result_of_built_in(struct judge *j, enum kg_obligation_kind kind, const char *what)
+{
+	struct kg_obligation_result *r = g_hash_table_lookup(j->result_of, GINT_TO_POINTER(kind));
+
+	if (!r) {
+		r = proof_result(j->proof, kind, what ? what : kg_obligation_info(kind)->plain);
+		g_hash_table_insert(j->result_of, GINT_TO_POINTER(kind), r);
+	}
+	return r;
+}
+
+void result_unknown(struct kg_obligation_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r->word != KG_PROOF_PROVED)
+		return;
+	r->word = KG_PROOF_UNKNOWN;
+	va_start(ap, fmt);
+	g_free(r->why);
+	r->why = g_strdup_vprintf(fmt, ap);
+	va_end(ap);
+}
+
+gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r)
+{
+	return r->counterexamples->len < MAX(j->opts->max_counterexamples, 1);
+}
+
+guint kg_proof_count(const struct kg_proof *proof, enum kg_proof_word word)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < proof->results->len; i++)
+		n += ((struct kg_obligation_result *)proof->results->pdata[i])->word == word;
+	return n;
+}
+
+/* ---------------------------------------------------------------- executors */
+
+struct kg_symex *judge_executor(struct judge *j)
+{
+	struct kg_symex_opts opts = j->opts->bounds;
+
+	opts.profile = j->profile;
+	return kg_symex_new(&opts);
+}
+
+void judge_cost(struct judge *j, struct kg_symex *x)
+{
+	struct kg_symex_cost cost = kg_symex_cost(x);
+
+	j->proof->n_paths += cost.paths;
+	j->proof->n_checks += cost.checks;
+	j->proof->solver_ns += cost.solver_ns;
+}
+
+/* ---------------------------------------------------------------- on */
+
+static void judge_on(struct judge *j, const struct kg_contract_clause *clause)
+{
+	for (guint i = 0; i < clause->obligations->len; i++) {
+		const struct kg_obligation *o = clause->obligations->pdata[i];
+		struct kg_obligation_result *r;
+		g_autoptr(GArray) programs = NULL;
+
+		if (o->kind != KG_OBLIGATION_ON)
+			continue;
+		r = result_of(j, clause, o);
+		r->n_paths++;
+		programs = programs_at(j, o->points);
+		if (programs->len == 0) {
+			const struct kg_contract_point *first = o->points->len ? o->points->pdata[0] : NULL;
+			r->word = KG_PROOF_REFUTED;
+			r->why = g_strdup("the program is not attached there: it does not see what happens");
+			r->mend = first ? g_strdup_printf("attach to %s", first->text) : NULL;
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- every */
+
+struct every {
+	struct judge *j;
+	struct kg_obligation_result *r;
+	const struct kg_obligation *o;
+	struct moment *m;
+};
+
+static void visit_interval(const struct kg_path *path, void *user)
+{
+	struct every *e = user;
+	struct seen_all *seen;
+	gboolean prints = FALSE, clears = FALSE;
+
+	e->r->n_paths++;
+	if (!path->is_complete) {
+		result_unknown(e->r, "%s", path->why);
+		return;
+	}
+	seen = seer_look(e->j->seer, e->m->program, path->effects, before_of_path, (void *)path);
+	prints = seen->n_records > 0;
+	for (guint i = 0; i < seen->actions->len; i++) {
+		const struct seen_action *action = &g_array_index(seen->actions, struct seen_action, i);
+		prints |= action->kind == SEEN_PRINT_MAP;
+		clears |= action->kind == SEEN_CLEAR_MAP || action->kind == SEEN_ZERO_MAP;
+	}
+	for (guint i = 0; i < seen->changes->len; i++) {
+		const struct seen_change *change = &g_array_index(seen->changes, struct seen_change, i);
+		clears |= change->is_deleted || change->aggregate == KG_AGGREGATE_NONE;
+	}
+	if (!prints || (e->o->clear == KG_YES && !clears) || (e->o->clear == KG_NO && clears)) {
+		e->r->word = KG_PROOF_REFUTED;
+		g_free(e->r->why);
+		e->r->why = g_strdup(!prints ? "nothing is shown at this interval" : clears ? "it is cleared each time" : "it is not cleared: it goes on adding up");
+	}
+	seen_all_free(seen);
+}
+
+static uint64_t interval_ns(const char *attach)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ns;
+	} units[] = {{"s", 1000000000ull}, {"ms", 1000000}, {"us", 1000}, {"hz", 0}};
+	g_auto(GStrv) parts = g_strsplit(attach, ":", 3);
+	uint64_t n;
+
+	if (g_strv_length(parts) != 3)
+		return 0;
+	n = g_ascii_strtoull(parts[2], NULL, 10);
+	for (guint i = 0; i < G_N_ELEMENTS(units); i++)
+		if (!strcmp(parts[1], units[i].unit))
+			return units[i].ns ? n * units[i].ns : n ? 1000000000ull / n : 0;
+	return 0;
+}
+
+static void judge_every(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *o)
+{
+	struct every e = {.j = j, .o = o, .r = result_of(j, clause, o)};
+	gboolean is_there = FALSE;
+
+	for (guint i = 0; i < j->object->programs->len; i++) {
+		const struct kg_bpf_program *p = j->object->programs->pdata[i];
+		struct kg_symex *x;
+		struct kg_state *start;
+		_cleanup_error_ struct kg_error err = {0};
+
+		if (p->kind != KG_PROBE_INTERVAL || interval_ns(p->attach) != o->interval_ns)
+			continue;
+		is_there = TRUE;
+		g_hash_table_add(j->covered, GUINT_TO_POINTER(i + 1));
+		x = judge_executor(j);
+		e.m = moment_new(j, x, clause, i, NULL, &err);
+		start = kg_symex_start(x, j->object, KG_MAPS_ANY);
+		if (!e.m || kg_symex_run(x, j->object, i, e.m->event, start, visit_interval, &e, &err))
+			result_unknown(e.r, "%s", err.msg);
+		judge_cost(j, x);
+		kg_state_free(start);
+		moment_free(e.m);
+		kg_symex_free(x);
+	}
+	if (!is_there) {
+		e.r->word = KG_PROOF_REFUTED;
+		e.r->n_paths++;
+		e.r->why = g_strdup("no probe runs at this interval");
+	}
+}
+
+/* ---------------------------------------------------------------- clauses */
+
+static void judge_clause(struct judge *j, const struct kg_contract_clause *clause)
+{
+	for (guint i = 0; i < clause->obligations->len; i++) /* in the order of the contract */
+		result_of(j, clause, clause->obligations->pdata[i]);
+	judge_on(j, clause);
+	if (clause->span)
+		judge_span(j, clause);
+	else
+		judge_point(j, clause);
+	for (guint i = 0; i < clause->obligations->len; i++) {
+		const struct kg_obligation *o = clause->obligations->pdata[i];
+		if (o->kind == KG_OBLIGATION_EVERY)
+			judge_every(j, clause, o);
+	}
+}
+
+static void point_free(gpointer p)
+{
+	kg_contract_point_free(p);
+}
+
+static GPtrArray *points_of(struct judge *j)
+{
+	GPtrArray *points = g_ptr_array_new_with_free_func(point_free);
+
+	for (guint i = 0; i < j->object->programs->len; i++) {
+		const struct kg_bpf_program *p = j->object->programs->pdata[i];
+		struct kg_contract_point *point;
+		if (p->attach && kg_contract_point_parse(p->attach, &point, NULL) == 0)
+			g_ptr_array_add(points, point);
+	}
+	return points;
+}
+
+static void judge_contract(struct judge *j)
+{
+	g_autoptr(GPtrArray) points = points_of(j);
+	const struct kg_contract_way *way = kg_contract_way_for(j->contract, points);
+
+	judge_built_in_begin(j);
+	for (guint i = 0; i < way->clauses->len; i++)
+		judge_clause(j, way->clauses->pdata[i]);
+}
+
+/* ---------------------------------------------------------------- what is left to say */
+
+/* A proof of nothing is none. */
+static void find_vacuous(struct judge *j)
+{
+	for (guint i = 0; i < j->proof->results->len; i++) {
+		struct kg_obligation_result *r = j->proof->results->pdata[i];
+		if (r->word == KG_PROOF_PROVED && !r->n_paths)
+			result_unknown(r, "no path of the program reaches it");
+	}
+}
+
+static void find_uncovered(struct judge *j)
+{
+	for (guint i = 0; i < j->object->programs->len; i++) {
+		const struct kg_bpf_program *p = j->object->programs->pdata[i];
+		if (p->kind != KG_PROBE_BEGIN && p->kind != KG_PROBE_END && !g_hash_table_contains(j->covered, GUINT_TO_POINTER(i + 1)))
+			g_ptr_array_add(j->proof->uncovered, g_strdup_printf("%s: no obligation is about this probe", p->attach ? p->attach : p->section));
+	}
+}
+
+static void say_assumptions(struct judge *j)
+{
+	static const char *const always[] = {
+		"memory does not change while an event is handled, and what can't be read is 0",
+		"time stands still within one run of a probe and never goes back",
+		"events do not overtake each other on other CPUs",
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(always); i++)
+		g_ptr_array_add(j->proof->assumptions, g_strdup(always[i]));
+}
+
+static void conclude(struct judge *j)
+{
+	find_vacuous(j);
+	find_uncovered(j);
+	say_assumptions(j);
+	j->proof->word = kg_proof_count(j->proof, KG_PROOF_REFUTED) ? KG_PROOF_REFUTED
+			 : kg_proof_count(j->proof, KG_PROOF_UNKNOWN) ? KG_PROOF_UNKNOWN
+								      : KG_PROOF_PROVED;
+}
+
+static struct kg_proof *prove_here(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
+				   struct kg_profile *profile, const struct kg_prove_opts *opts)
+{
+	struct judge j = {.object = object, .program = program, .contract = contract, .profile = profile, .opts = opts};
+	gint64 start = g_get_monotonic_time();
+
+	j.proof = proof_new();
+	j.result_of = g_hash_table_new(NULL, NULL);
+	j.covered = g_hash_table_new(NULL, NULL);
+	j.matched = g_hash_table_new(NULL, NULL);
+	j.seer = seer_new(object, program, contract->record, profile);
+	judge_contract(&j);
+	conclude(&j);
+	proof_losses(j.proof, object, program, profile);
+	seer_free(j.seer);
+	g_hash_table_destroy(j.result_of);
+	g_hash_table_destroy(j.covered);
+	g_hash_table_destroy(j.matched);
+	j.proof->took_ns = (g_get_monotonic_time() - start) * 1000;
+	return j.proof;
+}
+
+/* ---------------------------------------------------------------- the child process */
+
+static G_GNUC_NORETURN void prove_in_child(int to, const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
+			     struct kg_profile *profile, const struct kg_prove_opts *opts)
+{
+	guint mib = opts->bounds.max_memory_mib ? opts->bounds.max_memory_mib : MEMORY_MIB;
+	struct rlimit limit = {(rlim_t)mib << 20, (rlim_t)mib << 20}, no_core = {0, 0};
+	struct kg_proof *proof;
+	g_autofree char *json = NULL;
+	gsize n, at = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setrlimit(RLIMIT_AS, &limit);
+	setrlimit(RLIMIT_CORE, &no_core);
+	proof = prove_here(object, program, contract, profile, opts);
+	json = kg_proof_json(proof);
+	n = strlen(json);
+	while (at < n) {
+		ssize_t k = write(to, json + at, n - at);
+		if (k < 0 && errno != EINTR)
+			_exit(1);
+		at += k > 0 ? (gsize)k : 0;
+	}
+	_exit(0);
+}
+
+static GString *read_all(int fd)
+{
+	GString *text = g_string_new(NULL);
+	char buffer[65536];
+	ssize_t n;
+
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			g_string_append_len(text, buffer, n);
+	return text;
+}
+
+/* The child died: every obligation is unknown, and why. */
+static struct kg_proof *no_proof(const struct kg_contract *contract, int status)
+{
+	struct kg_proof *proof = proof_new();
+	g_autofree char *why = WIFSIGNALED(status) ? g_strdup_printf("the proof ended with signal %d (%s)", WTERMSIG(status), g_strsignal(WTERMSIG(status)))
+						   : g_strdup_printf("the proof ended with code %d", WEXITSTATUS(status));
+
+	for (guint w = 0; w < 1 && contract->ways->len; w++) {
+		const struct kg_contract_way *way = contract->ways->pdata[0];
+		for (guint c = 0; c < way->clauses->len; c++) {
+			const struct kg_contract_clause *clause = way->clauses->pdata[c];
+			for (guint i = 0; i < clause->obligations->len; i++) {
+				const struct kg_obligation *o = clause->obligations->pdata[i];
+				struct kg_obligation_result *r = proof_result(proof, o->kind, o->what);
+				r->contract_loc = o->loc;
+				result_unknown(r, "%s: out of memory, or the solver's fault", why);
+			}
+		}
+	}
+	proof->word = KG_PROOF_UNKNOWN;
+	proof->limit = g_strdup(why);
+	return proof;
+}
+
+int kg_prove(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
+	     struct kg_profile *profile, const struct kg_prove_opts *opts, struct kg_proof **ret, struct kg_error *err)
+{
+	static const struct kg_prove_opts defaults;
+	GString *text;
+	int fds[2], status = 0;
+	pid_t pid;
+
+	opts = opts ? opts : &defaults;
+	if (opts->in_process) {
+		*ret = prove_here(object, program, contract, profile, opts);
+		return 0;
+	}
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return kg_error_set(err, KG_E_IO, STAGE, "no pipe for the proof: %s", g_strerror(errno));
+	pid = fork();
+	if (pid < 0) {
+		close(fds[0]);
+		close(fds[1]);
+		return kg_error_set(err, KG_E_IO, STAGE, "no process for the proof: %s", g_strerror(errno));
+	}
+	if (pid == 0) {
+		close(fds[0]);
+		prove_in_child(fds[1], object, program, contract, profile, opts);
+	}
+	close(fds[1]);
+	text = read_all(fds[0]);
+	close(fds[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) || kg_proof_read(text->str, text->len, ret, NULL))
+		*ret = no_proof(contract, status);
+	g_string_free(text, TRUE);
+	return 0;
+}

@@ -1,0 +1,175 @@
+/*
+ * The proof for people: what is wrong first, each with its place in the program, the state that shows it, what is shown and what was asked for.
+ */
+#include <kgent/prove.h>
+#include <kgent/text.h>
+
+#include <string.h>
+
+#define RED "\033[1;31m"
+#define GREEN "\033[1;32m"
+#define YELLOW "\033[1;33m"
+#define OFF "\033[0m"
+
+struct saying {
+	const struct kg_proof *proof;
+	const char *source;
+	gboolean color;
+	GString *out;
+};
+
+static const char *paint(const struct saying *s, const char *how)
+{
+	return s->color ? how : "";
+}
+
+/* Text of kernels, programs and processes never reaches a terminal raw. */
+static void safe(const struct saying *s, const char *text)
+{
+	if (text)
+		kg_text_escape(text, -1, s->out);
+}
+
+static void row(const struct saying *s, const char *name, const char *text)
+{
+	g_string_append_printf(s->out, "    %-29s ", name);
+	safe(s, text);
+	g_string_append_c(s->out, '\n');
+}
+
+/* ---------------------------------------------------------------- places */
+
+static void excerpt(const struct saying *s, const struct kg_loc *loc)
+{
+	const char *line = s->source;
+	gsize n;
+
+	for (int i = 1; line && i < loc->line; i++) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (!line || !loc->line)
+		return;
+	n = strcspn(line, "\n");
+	g_string_append_printf(s->out, "%5d | ", loc->line);
+	for (gsize i = 0; i < n; i++)
+		g_string_append_c(s->out, line[i] == '\t' ? ' ' : g_ascii_iscntrl(line[i]) ? '?' : line[i]);
+	g_string_append_printf(s->out, "\n      | %*s%s", MAX(loc->col - 1, 0), "", paint(s, RED));
+	for (int i = 0; i < MAX(loc->len, 1) && loc->col - 1 + i < (int)n; i++)
+		g_string_append_c(s->out, '^');
+	g_string_append_printf(s->out, "%s\n", paint(s, OFF));
+}
+
+/* ---------------------------------------------------------------- counterexamples */
+
+static void facts(const struct saying *s, const struct kg_ce_event *event, const char *first)
+{
+	for (guint i = 0; i < event->facts->len; i++) {
+		const struct kg_fact *fact = event->facts->pdata[i];
+		g_autofree char *text = fact->plain ? g_strdup_printf("%s = %s   (%s)", fact->name, fact->value, fact->plain)
+						    : g_strdup_printf("%s = %s", fact->name, fact->value);
+		row(s, i == 0 ? first : "", text);
+	}
+}
+
+static void counterexample(const struct saying *s, const struct kg_counterexample *ce)
+{
+	for (guint i = 0; i < ce->events->len; i++) {
+		const struct kg_ce_event *event = ce->events->pdata[i];
+		if (ce->events->len > 1 || !event->facts->len) {
+			g_autofree char *text = event->thread ? g_strdup_printf("%s in %s", event->attach, event->thread) : g_strdup(event->attach);
+			row(s, i == 0 ? "for" : "then", text);
+			facts(s, event, "");
+		} else {
+			facts(s, event, "for");
+		}
+	}
+	row(s, "the program shows", ce->shown);
+	row(s, "asked for", ce->wanted);
+}
+
+static void refuted(const struct saying *s, const struct kg_obligation_result *r)
+{
+	g_string_append(s->out, "\n  ");
+	if (r->title) {
+		safe(s, r->title);
+		g_string_append(s->out, ": ");
+	}
+	safe(s, r->what);
+	g_string_append(s->out, ": ");
+	safe(s, r->why);
+	g_string_append_c(s->out, '\n');
+	excerpt(s, &r->loc);
+	for (guint i = 0; i < r->counterexamples->len; i++)
+		counterexample(s, r->counterexamples->pdata[i]);
+	if (r->mend)
+		row(s, "mend", r->mend);
+}
+
+/* ---------------------------------------------------------------- the rest */
+
+static void list(const struct saying *s, enum kg_proof_word word, const char *how)
+{
+	gboolean is_first = TRUE;
+
+	for (guint i = 0; i < s->proof->results->len; i++) {
+		const struct kg_obligation_result *r = s->proof->results->pdata[i];
+		if (r->word != word)
+			continue;
+		g_string_append_printf(s->out, is_first ? "%s%-8s%s " : word == KG_PROOF_UNKNOWN ? "\n%s%-8s%s " : "%s%s%s, ",
+				       is_first ? paint(s, how) : "", is_first ? kg_proof_name(word) : "", is_first ? paint(s, OFF) : "");
+		safe(s, r->what);
+		if (word == KG_PROOF_UNKNOWN && r->why) {
+			g_string_append(s->out, ": ");
+			safe(s, r->why);
+		}
+		is_first = FALSE;
+	}
+	if (!is_first)
+		g_string_append_c(s->out, '\n');
+}
+
+static void notes(const struct saying *s)
+{
+	for (guint i = 0; i < s->proof->uncovered->len; i++) {
+		g_string_append(s->out, "not asked ");
+		safe(s, s->proof->uncovered->pdata[i]);
+		g_string_append_c(s->out, '\n');
+	}
+	for (guint i = 0; i < s->proof->losses->len; i++) {
+		const struct kg_loss *loss = s->proof->losses->pdata[i];
+		g_string_append(s->out, "can be lost without a trace: ");
+		safe(s, loss->what);
+		if (loss->mend) {
+			g_string_append(s->out, "; ");
+			safe(s, loss->mend);
+		}
+		g_string_append_c(s->out, '\n');
+	}
+	if (s->proof->limit) {
+		g_string_append(s->out, "a bound was reached: ");
+		safe(s, s->proof->limit);
+		g_string_append_c(s->out, '\n');
+	}
+}
+
+void kg_proof_text(const struct kg_proof *proof, const char *source, gboolean color, GString *out)
+{
+	struct saying s = {proof, source, color, out};
+	guint n_refuted = kg_proof_count(proof, KG_PROOF_REFUTED), n_unknown = kg_proof_count(proof, KG_PROOF_UNKNOWN);
+	const char *how = n_refuted ? RED : n_unknown ? YELLOW : GREEN;
+	guint n = n_refuted ? n_refuted : n_unknown ? n_unknown : proof->results->len;
+
+	g_string_append_printf(out, "%s%s%s  %u of %u obligations\n", paint(&s, how), kg_proof_name(proof->word), paint(&s, OFF), n, proof->results->len);
+	for (guint i = 0; i < proof->results->len; i++) {
+		const struct kg_obligation_result *r = proof->results->pdata[i];
+		if (r->word == KG_PROOF_REFUTED)
+			refuted(&s, r);
+	}
+	g_string_append_c(out, '\n');
+	list(&s, KG_PROOF_UNKNOWN, YELLOW);
+	list(&s, KG_PROOF_PROVED, GREEN);
+	notes(&s);
+	if (n_refuted)
+		g_string_append(out, "counterexamples were replayed on the compiled instructions\n");
+}

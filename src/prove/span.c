@@ -1,0 +1,280 @@
+/*
+ * Clauses about a span: scenarios. The programs at the beginning and at the end run one after the other over the same maps, which are empty at
+ * first, as when tracing begins.
+ *
+ * Five stories say what "the time from FROM to TO by KEY" means:
+ *   one span                 FROM(k) TO(k)          the time between them is shown
+ *   no beginning             TO(k)                  nothing is shown
+ *   two at once              FROM(k) FROM(l) TO(k)  the time since k's own beginning
+ *   used up                  FROM(k) TO(k) TO(k)    nothing is shown the second time
+ *   begun again              FROM(k) FROM(k) TO(k)  the time since the latest beginning
+ * each of them for all times, keys and states of the kernel, and for every pair of a place where the span begins and one where it ends.
+ */
+#include "judge.h"
+
+#include <string.h>
+
+#define MAX_PAIRS 16 /* of a beginning and an end; more are named as not looked at */
+
+struct step {
+	gboolean is_end;
+	int key; /* which of the keys */
+};
+struct story {
+	const char *text;
+	struct step steps[MAX_EVENTS];
+	guint n;
+	int begin; /* which step the shown time begins with; -1: nothing is shown */
+};
+static const struct story stories[] = {
+	{"one beginning and its end", {{FALSE, 0}, {TRUE, 0}}, 2, 0},
+	{"an end without a beginning", {{TRUE, 0}}, 1, -1},
+	{"two at the same time", {{FALSE, 0}, {FALSE, 1}, {TRUE, 0}}, 3, 0},
+	{"a second end after one beginning", {{FALSE, 0}, {TRUE, 0}, {TRUE, 0}}, 3, -1},
+	{"a beginning that comes again before the end", {{FALSE, 0}, {FALSE, 0}, {TRUE, 0}}, 3, 1},
+};
+
+/* One story, told with one program at the beginning and one at the end. */
+struct telling {
+	struct judge *j;
+	const struct kg_contract_clause *clause;
+	const struct story *story;
+	struct kg_symex *x;
+	const struct kg_contract_end *from, *to;
+	guint from_program, to_program;
+	struct moment *moments[MAX_EVENTS];
+	struct asking asking;
+	guint at; /* the step that runs */
+};
+
+static const struct kg_contract_end *end_of(const struct telling *t, guint step)
+{
+	return t->story->steps[step].is_end ? t->to : t->from;
+}
+
+/* ---------------------------------------------------------------- what the story assumes */
+
+static int key_at(struct telling *t, guint step, guint i, struct kg_expr_value *ret, struct kg_error *err)
+{
+	struct moment *m = t->moments[step];
+	const struct kg_contract_expr *key = end_of(t, step)->key->pdata[i];
+
+	kg_symex_look_at(m->x, m->event);
+	return kg_expr_eval(key->node, &m->env, ret, err);
+}
+
+static int keys_equal(struct telling *t, guint a, guint b, struct kg_word *ret, struct kg_error *err)
+{
+	guint n = MIN(end_of(t, a)->key->len, end_of(t, b)->key->len);
+	struct kg_word all = KG_WORD(1), one;
+
+	for (guint i = 0; i < n; i++) {
+		struct kg_expr_value left, right;
+		int r = key_at(t, a, i, &left, err);
+		if (r == 0)
+			r = key_at(t, b, i, &right, err);
+		if (r == 0)
+			r = kg_expr_equal(&left, &right, &t->moments[a]->env, &one, err);
+		if (r)
+			return r;
+		all = kg_terms.binary(t->x, KG_OP_AND, 1, all, one);
+	}
+	*ret = all;
+	return 0;
+}
+
+static int assume_keys(struct telling *t, struct kg_error *err)
+{
+	for (guint a = 0; a < t->story->n; a++)
+		for (guint b = a + 1; b < t->story->n; b++) {
+			struct kg_word same;
+			int r = keys_equal(t, a, b, &same, err);
+			if (r)
+				return r;
+			if (t->story->steps[a].key != t->story->steps[b].key)
+				same = kg_terms.binary(t->x, KG_OP_XOR, 1, same, KG_WORD(1));
+			kg_symex_assume(t->x, same);
+		}
+	return 0;
+}
+
+/* Each visit is one that counts: what its end says of it holds. */
+static int assume_visits(struct telling *t, struct kg_error *err)
+{
+	for (guint i = 0; i < t->story->n; i++) {
+		const struct kg_contract_end *end = end_of(t, i);
+		struct kg_word assumed, counts;
+		int r = moment_assumes(t->moments[i], end->assumes, &assumed, err);
+
+		if (r == 0)
+			r = moment_truth(t->moments[i], &end->condition, &counts, err);
+		if (r)
+			return r;
+		kg_symex_assume(t->x, assumed);
+		kg_symex_assume(t->x, counts);
+	}
+	return 0;
+}
+
+/* Values of the beginning that the end may name, and the duration. */
+static int keep_values(struct telling *t, struct kg_error *err)
+{
+	struct moment *last = t->moments[t->story->n - 1], *first = t->story->begin >= 0 ? t->moments[t->story->begin] : NULL;
+	GPtrArray *keep = t->clause->span->keep;
+
+	if (!first)
+		return 0;
+	last->env.values = last->values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	for (guint i = 0; keep && i < keep->len; i++) {
+		const struct kg_contract_name *name = keep->pdata[i];
+		struct kg_expr_value value;
+		int r;
+
+		kg_symex_look_at(t->x, first->event);
+		r = kg_expr_eval(name->expr.node, &first->env, &value, err);
+		if (r)
+			return r;
+		g_hash_table_insert(last->values, name->name, g_memdup2(&value, sizeof(value)));
+	}
+	struct kg_expr_value duration = {.kind = KG_EXPR_NUMBER, .width = 64, .type = "uint64"};
+	duration.word = kg_terms.binary(t->x, KG_OP_SUB, 64, last->event->time, first->event->time);
+	g_hash_table_insert(last->values, (char *)"duration", g_memdup2(&duration, sizeof(duration)));
+	for (guint i = 0; i < t->clause->obligations->len; i++) { /* made before the program runs: its own divisions are then the same words */
+		const struct kg_obligation *o = t->clause->obligations->pdata[i];
+		struct kg_expr_value shown;
+		if (o->kind == KG_OBLIGATION_LATENCY)
+			kg_expr_shown(&duration, o->value.as, &last->env, &shown, NULL);
+	}
+	return 0;
+}
+
+static const struct kg_contract_expr *condition_of(const struct kg_contract_clause *clause)
+{
+	for (guint i = 0; i < clause->obligations->len; i++) {
+		const struct kg_obligation *o = clause->obligations->pdata[i];
+		if (o->kind == KG_OBLIGATION_ONLY_IF)
+			return &o->condition;
+	}
+	return NULL;
+}
+
+static int make_moments(struct telling *t, struct kg_error *err)
+{
+	struct kg_thread *threads[2] = {NULL, NULL};
+
+	for (guint i = 0; i < t->story->n; i++) {
+		const struct step *step = &t->story->steps[i];
+		struct kg_thread *thread = t->clause->span->is_same_task ? threads[step->key] : NULL;
+
+		t->moments[i] = moment_new(t->j, t->x, t->clause, step->is_end ? t->to_program : t->from_program, thread, err);
+		if (!t->moments[i])
+			return -KG_E_UNSUPPORTED;
+		threads[step->key] = t->moments[i]->event->thread;
+	}
+	return 0;
+}
+
+static int set_the_stage(struct telling *t, struct kg_error *err)
+{
+	struct moment *last;
+	struct kg_word assumed;
+	int r = make_moments(t, err);
+
+	if (r == 0)
+		r = assume_keys(t, err);
+	if (r == 0)
+		r = assume_visits(t, err);
+	if (r == 0)
+		r = keep_values(t, err);
+	if (r)
+		return r;
+	last = t->moments[t->story->n - 1];
+	r = t->story->begin >= 0 ? moment_assumes(last, t->clause->assumes, &assumed, err) : 0;
+	if (r)
+		return r;
+	if (t->story->begin >= 0)
+		kg_symex_assume(t->x, assumed);
+	if (t->story->begin >= 0) /* what the end may show depends on the beginning: without one there is nothing to ask */
+		r = moment_truth(last, condition_of(t->clause), &last->condition, err);
+	return r;
+}
+
+/* ---------------------------------------------------------------- the telling */
+
+static void visit(const struct kg_path *path, void *user);
+
+static void run_step(struct telling *t, const struct kg_state *from)
+{
+	struct moment *m = t->moments[t->at];
+	_cleanup_error_ struct kg_error e = {0};
+
+	if (kg_symex_run(t->x, t->j->object, m->program, m->event, from, visit, t, &e))
+		ask_all_unknown(&t->asking, e.msg);
+}
+
+static void visit(const struct kg_path *path, void *user)
+{
+	struct telling *t = user;
+
+	if (!path->is_complete) {
+		ask_all_unknown(&t->asking, path->why);
+		return;
+	}
+	if (t->at + 1 == t->story->n) {
+		ask_path(&t->asking, path);
+		return;
+	}
+	t->asking.paths[t->at] = path;
+	t->at++;
+	run_step(t, path->state);
+	t->at--;
+}
+
+static void tell(struct judge *j, const struct kg_contract_clause *clause, const struct story *story, const struct kg_contract_end *from,
+		 const struct kg_contract_end *to, guint from_program, guint to_program)
+{
+	struct telling t = {.j = j, .clause = clause, .story = story, .from = from, .to = to, .from_program = from_program, .to_program = to_program};
+	struct kg_state *start = NULL;
+	_cleanup_error_ struct kg_error e = {0};
+	int r;
+
+	t.x = judge_executor(j);
+	t.asking = (struct asking){.j = j, .clause = clause, .n = story->n, .begin = story->begin, .only_latency = story != &stories[0], .story = story->text};
+	r = set_the_stage(&t, &e);
+	t.asking.m = t.moments[story->n - 1];
+	memcpy(t.asking.moments, t.moments, sizeof(t.moments));
+	if (r) {
+		ask_all_unknown(&t.asking, e.msg ? e.msg : "it can't be evaluated");
+	} else if (kg_symex_can(t.x, KG_WORD(1)) != KG_NO) { /* a story that can't be told (one key only) says nothing */
+		start = kg_symex_start(t.x, j->object, KG_MAPS_EMPTY);
+		run_step(&t, start);
+	}
+	judge_cost(j, t.x);
+	kg_state_free(start);
+	for (guint i = 0; i < story->n; i++)
+		moment_free(t.moments[i]);
+	kg_symex_free(t.x);
+}
+
+static void tell_all(struct judge *j, const struct kg_contract_clause *clause, const struct kg_contract_end *from, const struct kg_contract_end *to)
+{
+	g_autoptr(GArray) begins = programs_at(j, from->points), ends = programs_at(j, to->points);
+
+	for (guint b = 0; b < begins->len; b++)
+		for (guint e = 0; e < ends->len && b * ends->len + e < MAX_PAIRS; e++) {
+			guint begin = g_array_index(begins, guint, b), end = g_array_index(ends, guint, e);
+			g_hash_table_add(j->covered, GUINT_TO_POINTER(begin + 1));
+			g_hash_table_add(j->covered, GUINT_TO_POINTER(end + 1));
+			for (guint i = 0; i < G_N_ELEMENTS(stories); i++)
+				tell(j, clause, &stories[i], from, to, begin, end);
+		}
+	if (begins->len * ends->len > MAX_PAIRS)
+		g_ptr_array_add(j->proof->uncovered, g_strdup_printf("of %u pairs of a beginning and an end, %d were looked at", begins->len * ends->len, MAX_PAIRS));
+}
+
+void judge_span(struct judge *j, const struct kg_contract_clause *clause)
+{
+	for (guint f = 0; f < clause->span->from->len; f++)
+		for (guint t = 0; t < clause->span->to->len; t++)
+			tell_all(j, clause, clause->span->from->pdata[f], clause->span->to->pdata[t]);
+}

@@ -1,0 +1,381 @@
+/*
+ * Maps: a log of entries on each path, the newest first, over what the maps held before.
+ *
+ * Whether an entry was there, and what it held, is a function of its key: an unknown one, named after the map, so that asking twice gives
+ * the same. Two keys that may be equal or not make the path decide.
+ */
+#include "state.h"
+
+#include <string.h>
+
+#define MAX_KEY 1024
+#define MAX_VALUE 16384
+
+static const struct kg_map *shape(const struct kg_state *s, int map)
+{
+	return map >= 0 && (guint)map < s->object->maps->len ? s->object->maps->pdata[map] : NULL;
+}
+
+int sx_map_of(struct kg_state *s, struct kg_word pointer, int *ret)
+{
+	uint64_t index;
+
+	if (pointer.term || pointer.bits < KG_AT_MAP)
+		return state_end(s, "a map that is not known");
+	index = (pointer.bits - KG_AT_MAP) / 0x100000000ull;
+	if (index >= s->object->maps->len)
+		return state_end(s, "map %" G_GUINT64_FORMAT " is not in the object", index);
+	*ret = (int)index;
+	return 0;
+}
+
+static gboolean is_array(const struct kg_map *m)
+{
+	return m->type == BPF_MAP_TYPE_ARRAY || m->type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+/* ---------------------------------------------------------------- keys */
+
+static struct kg_word keys_equal(struct kg_symex *x, const struct kg_word *a, const struct kg_word *b, guint n)
+{
+	struct kg_word ret = KG_WORD(1);
+
+	for (guint i = 0; i < n; i += 8) {
+		guint k = MIN(8, n - i);
+		struct kg_word left = sx_join(x, a + i, k), right = sx_join(x, b + i, k);
+
+		if (word_same(left, right))
+			continue;
+		ret = sx_and(x, ret, sx_op(x, KG_OP_EQ, 8 * k, left, right));
+		if (!ret.term && !ret.bits)
+			return ret;
+	}
+	return ret;
+}
+
+static int read_key(struct kg_state *s, int map, struct kg_word at, struct kg_word **ret, guint *ret_n)
+{
+	const struct kg_map *m = shape(s, map);
+	struct kg_word *key;
+	int r;
+
+	if (!m->key_size || m->key_size > MAX_KEY)
+		return state_end(s, "the size of %s's keys is not known", *m->name ? m->name : "a map");
+	key = g_new0(struct kg_word, m->key_size);
+	g_ptr_array_add(s->x->owned, key);
+	r = mem_load_bytes(s, at, m->key_size, key, NULL);
+	*ret = key;
+	*ret_n = m->key_size;
+	return r;
+}
+
+/* A function of the map and the key. */
+static struct kg_word of_key(struct kg_state *s, int map, const char *what, const struct kg_word *key, guint n)
+{
+	struct kg_word parts[MAX_KEY / 8];
+	unsigned widths[MAX_KEY / 8];
+	guint k = 0;
+	g_autofree char *name = g_strdup_printf("%s of map %d", what, map);
+
+	for (guint i = 0; i < n; i += 8, k++) {
+		widths[k] = 8 * MIN(8, n - i);
+		parts[k] = sx_join(s->x, key + i, MIN(8, n - i));
+	}
+	return solver_token(s->x->solver, name, parts, widths, k);
+}
+
+/* ---------------------------------------------------------------- entries */
+
+static guint value_region(struct kg_state *s, int map)
+{
+	const struct kg_map *m = shape(s, map);
+	guint n = CLAMP(m->value_size, 1, MAX_VALUE);
+	guint region = state_region_new(s, REGION_VALUE, s->next_value, n);
+
+	s->next_value += (n + 4096 + 7) & ~7ull;
+	state_region(s, region)->map = map;
+	state_region(s, region)->is_constant = m->is_constant;
+	return region;
+}
+
+static guint entry_add(struct kg_state *s, int map, struct kg_word *key, guint n_key, gboolean is_present)
+{
+	struct entry entry = {.map = map, .key = key, .n_key = n_key, .is_present = is_present, .run = s->run};
+
+	if (is_present)
+		entry.region = value_region(s, map);
+	g_array_append_val(s->entries, entry);
+	if (is_present)
+		state_region(s, entry.region)->entry = s->entries->len - 1;
+	return s->entries->len - 1;
+}
+
+static void name_value(struct kg_symex *x, struct kg_word token, const char *map, guint at)
+{
+	struct kg_input *input;
+
+	if (g_hash_table_contains(x->input_of, token.term))
+		return;
+	input = g_new0(struct kg_input, 1);
+	input->name = at ? g_strdup_printf("what %s held before, byte %u", map, at) : g_strdup_printf("what %s held before", map);
+	input->width = 64;
+	input->word = token;
+	g_ptr_array_add(x->inputs, input);
+	g_hash_table_insert(x->input_of, token.term, input);
+}
+
+static void fill_before(struct kg_state *s, guint entry_index)
+{
+	struct entry *entry = &g_array_index(s->entries, struct entry, entry_index);
+	const struct kg_map *m = shape(s, entry->map);
+	struct cells *cells = state_writable(s, entry->region);
+	gsize n_initial = 0;
+	const guint8 *initial = m->initial ? g_bytes_get_data(m->initial, &n_initial) : NULL;
+
+	for (guint at = 0; at < cells->n; at += 8) {
+		guint n = MIN(8, cells->n - at);
+		struct kg_word word = KG_WORD(0);
+
+		if (!initial && s->first == KG_MAPS_ANY) {
+			g_autofree char *what = g_strdup_printf("byte %u", at);
+			word = of_key(s, entry->map, what, entry->key, entry->n_key);
+			name_value(s->x, word, *m->name ? m->name : "a map", at);
+			if (n < 8)
+				word = sx_extract(s->x, word, 8 * n - 1, 0);
+		}
+		for (guint i = 0; initial && i < n && at + i < n_initial; i++)
+			word.bits |= (uint64_t)initial[at + i] << (8 * i);
+		for (guint i = 0; i < n; i++)
+			cells->cell[at + i] = (struct cell){.value = word, .n_value = (guint8)n, .index = (guint8)i, .is_set = TRUE};
+	}
+	cells->refs++;
+	entry->before = cells;
+	entry->was_present = TRUE;
+}
+
+/* What the map held before all that this path knows. */
+static int find_before(struct kg_state *s, int map, struct kg_word *key, guint n_key, guint *ret_entry, gboolean *ret_is_present)
+{
+	struct kg_symex *x = s->x;
+	const struct kg_map *m = shape(s, map);
+	gboolean is_there = FALSE;
+	int r;
+
+	if (is_array(m)) {
+		struct kg_word index = sx_join(x, key, MIN(n_key, 8));
+		r = state_decide(s, sx_op(x, KG_OP_ULT, 8 * MIN(n_key, 8), index, KG_WORD(MAX(m->max_entries, 1))), &is_there);
+	} else if (s->first == KG_MAPS_EMPTY) {
+		r = 0;
+	} else {
+		struct kg_word token = of_key(s, map, "presence", key, n_key);
+		r = state_decide(s, sx_extract(x, token, 0, 0), &is_there);
+	}
+	if (r)
+		return r;
+	*ret_entry = entry_add(s, map, key, n_key, is_there);
+	g_array_index(s->entries, struct entry, *ret_entry).is_from_before = TRUE;
+	if (is_there)
+		fill_before(s, *ret_entry);
+	*ret_is_present = is_there;
+	return 0;
+}
+
+int sx_map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_key, guint *ret_entry, gboolean *ret_is_present)
+{
+	struct kg_word *own;
+
+	if (!shape(s, map))
+		return state_end(s, "map %d is not in the object", map);
+	for (guint i = s->entries->len; i-- > 0;) {
+		const struct entry *entry = &g_array_index(s->entries, struct entry, i);
+		gboolean is_same;
+		int r;
+
+		if (entry->map != map || entry->n_key != n_key)
+			continue;
+		r = state_decide(s, keys_equal(s->x, key, entry->key, n_key), &is_same);
+		if (r)
+			return r;
+		if (is_same) {
+			*ret_entry = i;
+			*ret_is_present = entry->is_present;
+			return 0;
+		}
+	}
+	own = g_memdup2(key, n_key * sizeof(*key));
+	g_ptr_array_add(s->x->owned, own);
+	return find_before(s, map, own, n_key, ret_entry, ret_is_present);
+}
+
+/* ---------------------------------------------------------------- helpers */
+
+int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
+{
+	struct kg_word *key;
+	struct kg_bpf_effect *effect;
+	guint n, entry;
+	gboolean is_present;
+	int r = read_key(s, map, key_at, &key, &n);
+
+	if (r == 0)
+		r = sx_map_find(s, map, key, n, &entry, &is_present);
+	if (r)
+		return r;
+	effect = state_effect(s, KG_BPF_MAP_LOOK, map);
+	effect->key = key;
+	effect->n_key = n;
+	*ret = KG_WORD(0);
+	if (is_present) {
+		guint region = g_array_index(s->entries, struct entry, entry).region;
+		ret->bits = state_region(s, region)->base;
+		ret->region = region;
+	}
+	return 0;
+}
+
+int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word value_at, uint64_t flags, struct kg_word *ret)
+{
+	const struct kg_map *m = shape(s, map);
+	struct kg_word *key;
+	struct kg_bpf_effect *effect;
+	struct entry entry = {.map = map, .is_present = TRUE, .run = s->run};
+	guint n, known;
+	gboolean is_present;
+	int r = read_key(s, map, key_at, &key, &n);
+
+	if (r)
+		return r;
+	if (!m->value_size || m->value_size > MAX_VALUE)
+		return state_end(s, "the size of %s's values is not known", *m->name ? m->name : "a map");
+	*ret = KG_WORD(0);
+	if (flags != BPF_ANY || is_array(m)) {
+		r = sx_map_find(s, map, key, n, &known, &is_present);
+		if (r)
+			return r;
+		if ((flags == BPF_NOEXIST && is_present) || (flags == BPF_EXIST && !is_present)) {
+			*ret = KG_WORD((uint64_t)(is_present ? -17 : -2)); /* EEXIST, ENOENT */
+			return 0;
+		}
+	}
+	effect = state_effect(s, KG_BPF_MAP_SET, map);
+	effect->key = key;
+	effect->n_key = n;
+	effect->n_value = m->value_size;
+	effect->value = g_new0(struct kg_word, effect->n_value);
+	g_ptr_array_add(s->x->owned, effect->value);
+	effect->is_set = g_new0(guint8, effect->n_value);
+	g_ptr_array_add(s->x->owned, effect->is_set);
+	r = mem_load_bytes(s, value_at, effect->n_value, effect->value, effect->is_set);
+	if (r)
+		return r;
+	entry.key = key;
+	entry.n_key = n;
+	entry.region = value_region(s, map);
+	g_array_append_val(s->entries, entry);
+	state_region(s, entry.region)->entry = s->entries->len - 1;
+	/* whole words stay whole: copy cell by cell where the source is memory of the program */
+	uint64_t at;
+	struct region *source = mem_region_at(s, value_at, effect->n_value, &at);
+	if (source) {
+		struct cells *from = source->cells, *to = state_writable(s, entry.region);
+		memcpy(to->cell, &from->cell[at], effect->n_value * sizeof(to->cell[0]));
+		return 0;
+	}
+	return mem_store_bytes(s, KG_WORD(state_region(s, entry.region)->base), effect->n_value, effect->value);
+}
+
+int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
+{
+	struct kg_word *key;
+	struct kg_bpf_effect *effect;
+	guint n;
+	int r = read_key(s, map, key_at, &key, &n);
+
+	if (r)
+		return r;
+	effect = state_effect(s, KG_BPF_MAP_DELETE, map);
+	effect->key = key;
+	effect->n_key = n;
+	entry_add(s, map, key, n, FALSE);
+	*ret = of_key(s, map, "result of deleting", key, n); /* 0 or -ENOENT: nobody asks */
+	return 0;
+}
+
+/* ---------------------------------------------------------------- runs */
+
+void sx_map_begin_run(struct kg_state *s)
+{
+	for (guint i = 0; i < s->entries->len; i++) {
+		struct entry *entry = &g_array_index(s->entries, struct entry, i);
+
+		entry->was_present = entry->is_present;
+		cells_unref(entry->before);
+		entry->before = entry->is_present ? state_region(s, entry->region)->cells : NULL;
+		if (entry->before)
+			entry->before->refs++;
+	}
+}
+
+static gboolean is_changed(struct kg_symex *x, struct cells *before, struct cells *after)
+{
+	if (before == after)
+		return FALSE;
+	for (guint i = 0; i < after->n; i++)
+		if (!word_same(cells_byte(x, before, i), cells_byte(x, after, i)))
+			return TRUE;
+	return FALSE;
+}
+
+/* What was stored through a pointer to a value. (An entry that was set in this run has before NULL: its effect is brought up to date.) */
+void sx_map_end_run(struct kg_state *s)
+{
+	for (guint i = 0; i < s->entries->len; i++) {
+		struct entry *entry = &g_array_index(s->entries, struct entry, i);
+		struct cells *after = entry->is_present ? state_region(s, entry->region)->cells : NULL;
+		struct kg_bpf_effect *effect;
+
+		if (!after || !entry->before || !is_changed(s->x, entry->before, after))
+			continue;
+		effect = state_effect(s, KG_BPF_MAP_SET, entry->map);
+		effect->key = entry->key;
+		effect->n_key = entry->n_key;
+		effect->n_value = after->n;
+		effect->value = g_new0(struct kg_word, after->n);
+		g_ptr_array_add(s->x->owned, effect->value);
+		for (guint k = 0; k < after->n; k++)
+			effect->value[k] = cells_byte(s->x, after, k);
+	}
+}
+
+static gboolean same_key(const struct entry *entry, const struct kg_word *key, guint n_key)
+{
+	if (entry->n_key != n_key)
+		return FALSE;
+	for (guint i = 0; i < n_key; i++)
+		if (!word_same(entry->key[i], key[i]))
+			return FALSE;
+	return TRUE;
+}
+
+enum kg_answer kg_symex_before(const struct kg_path *path, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret, guint *ret_n)
+{
+	struct kg_state *s = path->state;
+
+	for (guint i = s->entries->len; i-- > 0;) {
+		const struct entry *entry = &g_array_index(s->entries, struct entry, i);
+		struct kg_word *bytes;
+
+		if (entry->map != map || (entry->run == s->run && !entry->is_from_before) || !same_key(entry, key, n_key))
+			continue;
+		if (!entry->was_present || !entry->before)
+			return KG_NO;
+		bytes = g_new(struct kg_word, entry->before->n);
+		g_ptr_array_add(s->x->owned, bytes);
+		for (guint k = 0; k < entry->before->n; k++)
+			bytes[k] = cells_byte(s->x, entry->before, k);
+		*ret = bytes;
+		*ret_n = entry->before->n;
+		return KG_YES;
+	}
+	return KG_UNKNOWN;
+}

@@ -1,0 +1,523 @@
+/*
+ * The executor: all paths of a program, depth first.
+ *
+ * An instruction that depends on a condition which the path has not decided stops with -SX_FORK and the condition. The path is then asked which
+ * ways it can go; where it can go both, its state is copied, and the solver's stack holds the decision while a way is walked. The
+ * instruction is executed again with the decision known.
+ *
+ * A branch over a few instructions that only compute (bpftrace's log2, comparisons that become 0 or 1) is not walked twice: both results
+ * are computed and chosen between. Without that a histogram alone would have 64 paths.
+ */
+#include "state.h"
+
+#include <string.h>
+
+#define MAX_SKIP 16 /* instructions of such a branch */
+
+extern const struct kg_algebra sx_step_algebra;
+
+/* ---------------------------------------------------------------- life */
+
+static void thing_free(gpointer p)
+{
+	g_free(p);
+}
+
+static void event_free(gpointer p)
+{
+	struct kg_event *event = p;
+	struct context *context = event->own;
+
+	if (context)
+		cells_unref(context->cells);
+	g_free(context);
+	g_ptr_array_unref(event->fields);
+	g_free(event);
+}
+
+static void text_free(gpointer p)
+{
+	GArray **arrays = p; /* struct text: bytes, ended */
+
+	g_array_unref(arrays[0]);
+	g_array_unref(arrays[1]);
+	g_free(p);
+}
+
+static guint or(guint value, guint otherwise)
+{
+	return value ? value : otherwise;
+}
+
+struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
+{
+	static const struct kg_symex_opts defaults;
+	struct kg_symex *x = g_new0(struct kg_symex, 1);
+
+	x->opts = opts ? *opts : defaults;
+	x->opts.solver_ms = or(x->opts.solver_ms, 5000);
+	x->opts.total_ms = or(x->opts.total_ms, 30000);
+	x->opts.max_paths = or(x->opts.max_paths, 4096);
+	x->opts.max_steps = or(x->opts.max_steps, 200000);
+	x->opts.max_unroll = or(x->opts.max_unroll, 64);
+	x->solver = solver_new(x->opts.solver_ms);
+	x->until = g_get_monotonic_time() + (gint64)x->opts.total_ms * 1000;
+	x->inputs = g_ptr_array_new();
+	x->input_of = g_hash_table_new(NULL, NULL);
+	x->types = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	x->threads = g_ptr_array_new_with_free_func(g_free);
+	x->events = g_ptr_array_new_with_free_func(event_free);
+	x->all_reads = g_ptr_array_new();
+	x->texts = g_hash_table_new(g_str_hash, g_str_equal);
+	x->owned_texts = g_ptr_array_new_with_free_func(text_free);
+	x->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	x->strings = g_string_chunk_new(4096);
+	x->owned = g_ptr_array_new_with_free_func(thing_free);
+	return x;
+}
+
+struct kg_symex *kg_symex_free(struct kg_symex *x)
+{
+	if (!x)
+		return NULL;
+	g_ptr_array_unref(x->inputs);
+	g_hash_table_destroy(x->input_of);
+	g_hash_table_destroy(x->types);
+	g_ptr_array_unref(x->threads);
+	g_ptr_array_unref(x->events);
+	g_ptr_array_unref(x->all_reads);
+	g_hash_table_destroy(x->texts);
+	g_ptr_array_unref(x->owned_texts);
+	g_hash_table_destroy(x->names);
+	g_string_chunk_free(x->strings);
+	g_ptr_array_unref(x->owned);
+	solver_free(x->solver);
+	g_free(x);
+	return NULL;
+}
+
+struct kg_state *kg_symex_start(struct kg_symex *x, const struct kg_object *object, enum kg_maps_at_first maps)
+{
+	return state_new(x, object, maps);
+}
+
+/* ---------------------------------------------------------------- one path */
+
+struct run {
+	struct kg_symex *x;
+	const struct kg_bpf_program *program;
+	struct kg_event *event;
+	kg_path_fn visit;
+	void *user;
+};
+
+static void finish(struct run *run, struct kg_state *s)
+{
+	struct kg_path path = {.state = s, .event = run->event, .pcs = s->pcs, .reads = s->reads};
+
+	run->x->n_paths++;
+	s->cpu.pc = MIN(s->cpu.pc, run->program->n_insns);
+	sx_map_end_run(s);
+	path.effects = s->effects;
+	path.result = s->cpu.reg[0];
+	path.is_complete = !s->why;
+	path.why = s->why;
+	run->visit(&path, run->user);
+}
+
+static gboolean is_over(struct kg_symex *x)
+{
+	if (x->limit)
+		return TRUE;
+	if (x->n_paths >= x->opts.max_paths)
+		x->limit = sx_keepf(x, "more than %u paths", x->opts.max_paths);
+	else if (x->opts.stop && *x->opts.stop)
+		x->limit = "it was interrupted";
+	else if (g_get_monotonic_time() > x->until)
+		x->limit = sx_keepf(x, "more than %u ms", x->opts.total_ms);
+	else if (solver_is_broken(x->solver))
+		x->limit = sx_keep(x, solver_reason(x->solver));
+	return x->limit != NULL;
+}
+
+/* ---------------------------------------------------------------- branches that only choose a value */
+
+static gboolean only_computes(const struct bpf_insn *insn)
+{
+	guint class = BPF_CLASS(insn->code);
+
+	if (class == BPF_ALU || class == BPF_ALU64)
+		return TRUE;
+	return insn->code == (BPF_LD | BPF_IMM | BPF_DW) && insn->src_reg == 0;
+}
+
+static gboolean all_compute(const struct kg_bpf_program *p, guint from, guint to)
+{
+	if (from > to || to - from > MAX_SKIP || to > p->n_insns)
+		return FALSE;
+	for (guint pc = from; pc < to; pc += p->insns[pc].code == (BPF_LD | BPF_IMM | BPF_DW) ? 2 : 1)
+		if (!only_computes(&p->insns[pc]))
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean compute(struct run *run, struct kg_state *s, struct kg_cpu *cpu, guint from, guint to)
+{
+	cpu->pc = from;
+	while (cpu->pc < to) {
+		struct kg_step step;
+		if (kg_isa_step(run->program->insns, run->program->n_insns, cpu, &sx_step_algebra, &sx_memory, s, &step, NULL) ||
+		    step.flow != KG_FLOW_NEXT)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* "if c goto B; A...; B:" and "if c goto B; A...; goto C; B...; C:". TRUE if the branch was made a choice. */
+static gboolean choose_value(struct run *run, struct kg_state *s, const struct kg_step *step)
+{
+	const struct kg_bpf_program *p = run->program;
+	guint from = s->cpu.pc, target = step->target, join = target;
+	struct kg_cpu no = s->cpu, yes = s->cpu;
+	guint end = target;
+
+	if (target <= from || target > p->n_insns)
+		return FALSE;
+	if (target - 1 > from && p->insns[target - 1].code == (BPF_JMP | BPF_JA) && p->insns[target - 1].off > 0) {
+		end = target - 1;
+		join = target + (guint)p->insns[target - 1].off;
+		if (!all_compute(p, target, join) || !compute(run, s, &yes, target, join))
+			return FALSE;
+	}
+	if (!all_compute(p, from, end) || !compute(run, s, &no, from, end))
+		return FALSE;
+	for (int i = 0; i <= 10; i++)
+		if (!word_same(yes.reg[i], no.reg[i]) && (yes.reg[i].region || no.reg[i].region))
+			return FALSE; /* pointers are not chosen between */
+	for (int i = 0; i <= 10; i++)
+		s->cpu.reg[i] = sx_select(s->x, step->condition, 64, yes.reg[i], no.reg[i]);
+	s->cpu.pc = join;
+	return TRUE;
+}
+
+static int branch(struct run *run, struct kg_state *s, const struct kg_step *step, guint pc)
+{
+	gboolean jumps;
+	guint taken;
+	int r = state_decide(s, step->condition, &jumps);
+
+	if (r == -SX_FORK && choose_value(run, s, step))
+		return 0;
+	if (r)
+		return r;
+	if (step->condition.term) {
+		guint mark = pc * 2 + !!jumps;
+		g_array_append_val(s->pcs, mark);
+	}
+	if (!jumps)
+		return 0;
+	s->cpu.pc = step->target;
+	if (step->target > pc || !step->condition.term)
+		return 0;
+	taken = GPOINTER_TO_UINT(g_hash_table_lookup(s->back, GUINT_TO_POINTER(pc))) + 1;
+	g_hash_table_insert(s->back, GUINT_TO_POINTER(pc), GUINT_TO_POINTER(taken));
+	if (taken > run->x->opts.max_unroll)
+		return state_end(s, "the loop at instruction %u was followed %u times, and could go on", pc, run->x->opts.max_unroll);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- functions of the program */
+
+static void set_stack(struct kg_state *s)
+{
+	uint64_t base = KG_AT_STACK + (s->n_frames - 1) * 0x10000ull;
+	guint region = state_region_new(s, REGION_STACK, base, 512);
+
+	s->frames[s->n_frames - 1].stack = region;
+	s->cpu.reg[10] = (struct kg_word){.bits = base + 512, .region = region};
+}
+
+static int call_function(struct kg_state *s, guint target)
+{
+	if (s->n_frames == G_N_ELEMENTS(s->frames))
+		return state_end(s, "functions call each other more than %zu deep", G_N_ELEMENTS(s->frames));
+	s->frames[s->n_frames].caller = s->cpu;
+	s->n_frames++;
+	set_stack(s);
+	s->cpu.pc = target;
+	return 0;
+}
+
+/* TRUE: the program itself ended. */
+static gboolean leave_function(struct kg_state *s)
+{
+	struct kg_word result = s->cpu.reg[0];
+
+	if (s->n_frames == 1)
+		return TRUE;
+	s->n_frames--;
+	state_region(s, s->frames[s->n_frames].stack)->is_gone = TRUE;
+	s->cpu = s->frames[s->n_frames].caller;
+	s->cpu.reg[0] = result;
+	return FALSE;
+}
+
+/* ---------------------------------------------------------------- steps */
+
+enum { GOES_ON, ENDED = 1 };
+
+/* One instruction. On a negative result the state is as before it. */
+static int execute(struct run *run, struct kg_state *s)
+{
+	struct kg_cpu before = s->cpu;
+	guint n_effects = s->effects->len;
+	struct kg_step step;
+	_cleanup_error_ struct kg_error e = {0};
+	int r;
+
+	if (++s->n_steps > run->x->opts.max_steps)
+		return state_end(s, "more than %u instructions on one path", run->x->opts.max_steps);
+	run->x->n_steps++;
+	r = kg_isa_step(run->program->insns, run->program->n_insns, &s->cpu, &sx_step_algebra, &sx_memory, s, &step, &e);
+	if (r == 0)
+		switch (step.flow) {
+		case KG_FLOW_NEXT:
+			return GOES_ON;
+		case KG_FLOW_BRANCH:
+			r = branch(run, s, &step, before.pc);
+			break;
+		case KG_FLOW_HELPER:
+			if (step.number == BPF_FUNC_tail_call)
+				r = state_end(s, "a tail call leaves the program");
+			else
+				r = sx_helper_call(s, step.number);
+			break;
+		case KG_FLOW_KFUNC:
+			r = state_end(s, "kernel function %d is not modelled", step.number);
+			break;
+		case KG_FLOW_MAY_GOTO:
+			r = state_end(s, "a loop that the kernel cuts off (may_goto) is not modelled");
+			break;
+		case KG_FLOW_FUNCTION:
+			r = call_function(s, step.target);
+			break;
+		case KG_FLOW_EXIT:
+			return leave_function(s) ? ENDED : GOES_ON;
+		}
+	if (r < 0 && r != -SX_FORK && r != -SX_END)
+		r = state_end(s, "%s", e.msg ? e.msg : "an instruction that is not understood");
+	if (r < 0) {
+		s->cpu = before;
+		g_ptr_array_set_size(s->effects, (gint)n_effects);
+	}
+	return r;
+}
+
+static void decided(struct kg_state *s, struct kg_word condition, gboolean is_true)
+{
+	struct kg_word not = sx_not(s->x, condition);
+
+	g_hash_table_insert(s->decided, condition.term, GINT_TO_POINTER(is_true ? 1 : 2));
+	if (not.term)
+		g_hash_table_insert(s->decided, not.term, GINT_TO_POINTER(is_true ? 2 : 1));
+}
+
+static void explore(struct run *run, struct kg_state *s);
+
+static void go(struct run *run, struct kg_state *s, struct kg_word condition, gboolean is_true)
+{
+	decided(s, condition, is_true);
+	solver_push(run->x->solver);
+	solver_assert(run->x->solver, is_true ? condition : sx_not(run->x, condition));
+	explore(run, s);
+	solver_pop(run->x->solver);
+}
+
+/* Both ways, or the one that can be. TRUE: [s] goes on by itself. */
+static gboolean fork_path(struct run *run, struct kg_state *s)
+{
+	struct kg_word condition = run->x->fork, not = sx_not(run->x, condition);
+	gboolean can_be = solver_is_possible(run->x->solver, condition);
+	gboolean can_not = !can_be || solver_is_possible(run->x->solver, not);
+	struct kg_state *other;
+
+	if (!can_be || !can_not) {
+		decided(s, condition, can_be);
+		return TRUE;
+	}
+	other = state_copy(s);
+	go(run, s, condition, TRUE);
+	if (!is_over(run->x))
+		go(run, other, condition, FALSE);
+	kg_state_free(other);
+	return FALSE;
+}
+
+static void explore(struct run *run, struct kg_state *s)
+{
+	int r = GOES_ON;
+
+	while (r == GOES_ON) {
+		if (!(s->n_steps & 63) && is_over(run->x))
+			return;
+		r = execute(run, s);
+		if (r == -SX_FORK) {
+			if (is_over(run->x) || !fork_path(run, s))
+				return;
+			r = GOES_ON;
+		}
+	}
+	finish(run, s);
+}
+
+/* ---------------------------------------------------------------- runs */
+
+static void set_context(struct kg_state *s, const struct kg_event *event)
+{
+	const struct context *context = event->own;
+	guint region = state_region_new(s, REGION_CONTEXT, KG_AT_CONTEXT, 1);
+	struct region *r = state_region(s, region);
+
+	cells_unref(r->cells);
+	r->cells = context->cells;
+	r->cells->refs++;
+	s->cpu.reg[1] = (struct kg_word){.bits = KG_AT_CONTEXT, .region = region};
+	if (context->has_packet) {
+		guint packet = state_region_new(s, REGION_PACKET, KG_AT_PACKET, 1024);
+		struct cells *cells = state_region(s, packet)->cells;
+		for (guint i = 0; i < cells->n; i++)
+			cells->cell[i] = (struct cell){.value = solver_byte(s->x->solver, SOLVER_PACKET, KG_WORD(i)), .n_value = 1, .is_set = TRUE};
+	}
+}
+
+static struct kg_state *begin(const struct kg_state *from, struct kg_event *event)
+{
+	struct kg_state *s = state_copy(from);
+
+	for (guint i = 1; i < s->regions->len; i++)
+		if (state_region(s, i)->kind != REGION_VALUE)
+			state_region(s, i)->is_gone = TRUE;
+	memset(&s->cpu, 0, sizeof(s->cpu));
+	memset(s->calls, 0, sizeof(s->calls));
+	g_ptr_array_set_size(s->effects, 0);
+	g_array_set_size(s->pcs, 0);
+	g_hash_table_remove_all(s->back);
+	s->n_steps = 0;
+	s->event = event;
+	s->run++;
+	s->n_frames = 1;
+	set_context(s, event);
+	set_stack(s);
+	sx_map_begin_run(s);
+	return s;
+}
+
+int kg_symex_run(struct kg_symex *x, const struct kg_object *object, guint program, struct kg_event *event, const struct kg_state *from,
+		 kg_path_fn visit, void *user, struct kg_error *err)
+{
+	struct run run = {.x = x, .event = event, .visit = visit, .user = user};
+	struct kg_state *s;
+
+	if (program >= object->programs->len)
+		return kg_error_set(err, KG_E_INVAL, "proof", "there is no program %u in this object", program);
+	run.program = object->programs->pdata[program];
+	s = begin(from, event);
+	explore(&run, s);
+	kg_state_free(s);
+	if (x->limit)
+		return kg_error_set(err, KG_E_LIMIT, "proof", "not all paths were seen: %s", x->limit);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- questions */
+
+void kg_symex_assume(struct kg_symex *x, struct kg_word condition)
+{
+	solver_assert(x->solver, condition);
+}
+
+void kg_symex_mark(struct kg_symex *x)
+{
+	solver_push(x->solver);
+}
+
+void kg_symex_forget(struct kg_symex *x)
+{
+	solver_pop(x->solver);
+}
+
+static enum kg_answer answer_of(enum solver_answer answer)
+{
+	return answer == SOLVER_SAT ? KG_YES : answer == SOLVER_UNSAT ? KG_NO : KG_UNKNOWN;
+}
+
+enum kg_answer kg_symex_can(struct kg_symex *x, struct kg_word condition)
+{
+	x->question = condition;
+	return answer_of(solver_check(x->solver, &condition));
+}
+
+gboolean kg_symex_prefer(struct kg_symex *x, struct kg_word wish)
+{
+	struct kg_word both = sx_and(x, x->question, wish);
+
+	if (word_same(both, x->question))
+		return TRUE;
+	solver_save_model(x->solver);
+	if (solver_check(x->solver, &both) == SOLVER_SAT) {
+		x->question = both;
+		return TRUE;
+	}
+	solver_restore_model(x->solver);
+	return FALSE;
+}
+
+uint64_t kg_symex_value(struct kg_symex *x, struct kg_word w)
+{
+	return solver_value(x->solver, w);
+}
+
+void kg_symex_look_at(struct kg_symex *x, const struct kg_event *event)
+{
+	x->current = event;
+}
+
+struct kg_word kg_symex_base(struct kg_symex *x, struct kg_word address)
+{
+	struct kg_word base;
+	int64_t offset;
+
+	solver_split(x->solver, address, &base, &offset);
+	return base;
+}
+
+const struct kg_event *kg_symex_looked_at(const struct kg_symex *x)
+{
+	return x->current;
+}
+
+GArray *kg_symex_decisions(const struct kg_path *path)
+{
+	GArray *ret = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
+	GHashTableIter it;
+	gpointer term;
+
+	g_hash_table_iter_init(&it, path->state->decided);
+	while (g_hash_table_iter_next(&it, &term, NULL)) {
+		struct kg_word word = {.term = term};
+		g_array_append_val(ret, word);
+	}
+	return ret;
+}
+
+const char *kg_symex_reason(const struct kg_symex *x)
+{
+	return x->limit ? x->limit : solver_reason(x->solver);
+}
+
+struct kg_symex_cost kg_symex_cost(const struct kg_symex *x)
+{
+	struct solver_cost cost = solver_cost(x->solver);
+
+	return (struct kg_symex_cost){x->n_paths, x->n_steps, cost.checks, cost.unknowns, cost.ns};
+}
