@@ -8,6 +8,11 @@
 
 #define VALUE_GAP 4096
 #define WINDOW_END 0x6c00000000000000ull
+/*
+ * A load through a typed pointer below this gives 0, a null pointer's member too: TASK_SIZE_MAX + PAGE_SIZE of x86, Linux 6.18
+ * arch/x86/net/bpf_jit_comp.c, BPF_PROBE_MEM.
+ */
+#define KERNEL_BEGIN 0x800000000000ull
 
 struct region *memory_new(struct interp *m, gsize size, gboolean is_written)
 {
@@ -120,7 +125,7 @@ int memory_load(struct interp *m, uint64_t address, unsigned size, uint64_t *ret
 	}
 	if (!has_typed_pointers(m) || (address >= KG_AT_STACK && address < WINDOW_END))
 		return interp_stop(m, "load of %u bytes outside of all memory, at 0x%" G_GINT64_MODIFIER "x", size, address);
-	for (unsigned i = 0; i < size; i++)
+	for (unsigned i = 0; address >= KERNEL_BEGIN && i < size; i++)
 		*ret |= (uint64_t)memory_peek(m, KG_SPACE_KERNEL, address + i) << (8 * i);
 	return 0;
 }

@@ -25,6 +25,8 @@ struct test {
 	guint n_refused, n_accepted, n_runs, failed;
 	guint by_type[64];
 	char *first_refusal;
+	char *log; /* where the verifier's log is wanted */
+	gsize log_size;
 };
 
 /* --- the kernel's side --- */
@@ -39,6 +41,9 @@ static int load_program(struct test *t, const struct kg_bpf_program *p)
 	for (guint pc = 0; pc < p->n_insns; pc += kg_isa_slots(&insns[pc]))
 		if (kg_isa_slots(&insns[pc]) == 2 && insns[pc].src_reg)
 			insns[pc].imm = t->map_fd[insns[pc].imm];
+	opts.log_buf = t->log;
+	opts.log_size = (guint32)t->log_size;
+	opts.log_level = t->log ? 2 : 0;
 	fd = bpf_prog_load(p->type, "kgent_random", "GPL", insns, p->n_insns, &opts);
 	if (fd >= 0 || t->first_refusal)
 		return fd;
@@ -215,6 +220,93 @@ static void test_program(struct test *t, guint number)
 	g_rand_free(rand);
 }
 
+/* --- is the disassembly the kernel's? --- */
+
+/* "  12: (79) r1 = *(u64 *)(r6 +112)   ; R1=...", also with a column of live registers before the bracket. */
+static gboolean read_log_line(const char *line, guint *ret_pc, const char **ret_text)
+{
+	char *end;
+	unsigned long pc = strtoul(line, &end, 10);
+	const char *bracket;
+
+	if (end == line || *end != ':')
+		return FALSE;
+	for (bracket = end + 1; *bracket == ' ' || *bracket == '.' || g_ascii_isdigit(*bracket); bracket++)
+		;
+	if (*bracket != '(' || !g_ascii_isxdigit(bracket[1]) || !g_ascii_isxdigit(bracket[2]) || bracket[3] != ')')
+		return FALSE;
+	*ret_pc = (guint)pc;
+	*ret_text = bracket + 5;
+	return TRUE;
+}
+
+static gboolean is_same_text(const char *log, const char *ours)
+{
+	gsize n = strlen(ours);
+
+	return !strncmp(log, ours, n) && (!log[n] || log[n] == ' ');
+}
+
+/* How many instructions of the program's log were compared; -1: one reads otherwise. */
+static int compare_log(const struct kg_bpf_program *p, char *log)
+{
+	g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
+	int n = 0;
+
+	for (guint i = 0; lines[i]; i++) {
+		g_autoptr(GString) ours = g_string_new(NULL);
+		const char *text;
+		guint pc;
+
+		if (!read_log_line(lines[i], &pc, &text) || pc >= p->n_insns || (kg_isa_slots(&p->insns[pc]) == 2 && p->insns[pc].src_reg))
+			continue; /* the kernel prints a map's address */
+		kg_isa_print(&p->insns[pc], ours);
+		if (!is_same_text(text, ours->str)) {
+			printf("# the kernel prints \"%s\", we \"%s\"\n", text, ours->str);
+			return -1;
+		}
+		n++;
+	}
+	return n;
+}
+
+static int log_of_program(struct test *t, guint number)
+{
+	static char log[4 << 20];
+	GRand *rand = rand_of(t, number);
+	struct kg_object *o = generate_program(rand);
+	int fd, n = 0;
+
+	t->log = log;
+	t->log_size = sizeof(log);
+	fd = load_program(t, o->programs->pdata[0]);
+	t->log = NULL;
+	t->log_size = 0;
+	if (fd >= 0) {
+		n = compare_log(o->programs->pdata[0], log);
+		close(fd);
+	}
+	free_object(o);
+	g_rand_free(rand);
+	return n;
+}
+
+static void test_disassembly(struct test *t, guint *number)
+{
+	guint n = 0;
+	gboolean is_wrong = FALSE;
+
+	for (guint i = 0; i < 300 && !is_wrong; i++) {
+		int compared = log_of_program(t, i);
+
+		is_wrong = compared < 0;
+		n += (guint)MAX(compared, 0);
+	}
+	is_wrong = is_wrong || n < 1000;
+	t->failed += is_wrong;
+	printf("%s %u - the disassembly is that of the kernel's verifier (%u instructions)\n", is_wrong ? "not ok" : "ok", ++*number, n);
+}
+
 /* --- can it fail? --- */
 
 static gboolean mutate(struct kg_object *o, const struct mutation *mutation)
@@ -323,8 +415,10 @@ int main(int argc, char **argv)
 	}
 	report(&t);
 	printf("%s %u - our executors and the kernel agree on %u programs\n", t.failed ? "not ok" : "ok", ++n, t.n_accepted);
-	if (!t.no_mistakes && t.only < 0)
+	if (!t.no_mistakes && t.only < 0) {
+		test_disassembly(&t, &n);
 		test_mistakes(&t, &n);
+	}
 	printf("1..%u\n", n);
 	g_free(t.first_refusal);
 	return t.failed != 0;
