@@ -256,7 +256,7 @@ static void map_helper(struct generator *g)
 	if (helper == BPF_FUNC_map_update_elem) {
 		emit(g, BPF_ALU64 | BPF_MOV | BPF_X, 3, 10, 0, 0);
 		emit(g, BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, -STACK_USED + 8 * below(g, 6));
-		emit(g, BPF_ALU64 | BPF_MOV | BPF_K, 4, 0, 0, below(g, 4));
+		emit(g, BPF_ALU64 | BPF_MOV | BPF_K, 4, 0, 0, below(g, 3)); /* BPF_ANY, BPF_NOEXIST, BPF_EXIST */
 	}
 	emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, helper);
 	if (helper == BPF_FUNC_map_lookup_elem) {
@@ -364,7 +364,7 @@ static void block(struct generator *g)
 			map_helper(g);
 		else if (what == 3 && !g->is_function && g->depth < 3 && g->calls->len < 3)
 			call_function(g);
-		else if (what == 4 && !g->is_function && g->depth < 3 && !below(g, 4))
+		else if (what == 4 && !g->is_function && g->depth < 3 && !below(g, 15))
 			may_goto(g);
 		else
 			one(g);
@@ -496,7 +496,7 @@ void generate_input(GRand *rand, struct input *ret)
 	guint n = 0;
 
 	memset(ret, 0, sizeof(*ret));
-	for (guint i = 0; i < VALUE_SIZE; i += 8) {
+	for (guint i = 0; i < 128; i += 8) { /* what is behind it is only written */
 		uint64_t w = random_word(rand);
 
 		memcpy(ret->value + i, &w, 8);
