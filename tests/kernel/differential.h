@@ -38,6 +38,12 @@ struct outcome {
 	uint64_t hash[HASH_KEYS];
 };
 
+/* What the kernel's verifier knows: instruction set v4 (Linux 6.6), may_goto (6.8), load-acquire and store-release (6.15). Found by trying. */
+struct abilities {
+	gboolean v4, may_goto, acquire;
+};
+extern struct abilities abilities;
+
 /* A program as an object with those maps. Map references are indices. */
 struct kg_object *generate_program(GRand *rand);
 void generate_input(GRand *rand, struct input *ret);
@@ -62,5 +68,6 @@ struct kg_world *world_of_input(enum bpf_prog_type type, const struct input *inp
 struct mutation {
 	const char *name;
 	gboolean (*apply)(struct bpf_insn *insn);
+	gboolean is_v4; /* of an instruction that only v4 has */
 };
 extern const struct mutation mutations[]; /* ends with a NULL name */
