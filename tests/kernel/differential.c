@@ -483,5 +483,6 @@ int main(int argc, char **argv)
 	}
 	printf("1..%u\n", n);
 	g_free(t.first_refusal);
+	g_clear_pointer(&t.unknown, g_hash_table_unref);
 	return t.failed != 0;
 }
