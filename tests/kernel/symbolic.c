@@ -169,7 +169,13 @@ static void at_end(const struct kg_path *path, void *user)
 	struct outcome *ret = s->ret, mine = {0};
 	enum bpf_prog_type type = ((struct kg_bpf_program *)s->object->programs->pdata[UNDER_TEST])->type;
 
-	if (kg_symex_can(s->x, KG_WORD(1)) != KG_YES)
+	enum kg_answer fits = kg_symex_can(s->x, KG_WORD(1));
+
+	if (fits == KG_UNKNOWN) {
+		s->is_unknown = TRUE;
+		stop(s, kg_symex_reason(s->x));
+	}
+	if (fits != KG_YES)
 		return; /* not the input's path */
 	if (!path->is_complete) {
 		s->is_unknown = TRUE;
@@ -258,7 +264,7 @@ int run_symbolic(const struct kg_object *object, const struct input *input, cons
 	g_ptr_array_add(programs, &low);
 	g_ptr_array_add(programs, &high);
 	memset(ret, 0, sizeof(*ret));
-	s.x = kg_symex_new(&(struct kg_symex_opts){.solver_ms = 20000, .total_ms = 60000});
+	s.x = kg_symex_new(&(struct kg_symex_opts){.solver_ms = 3000, .total_ms = 20000});
 	run_scenario(&s);
 	if (!s.why && !s.n_ends)
 		s.why = g_strdup("no path fits the input");
