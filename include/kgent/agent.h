@@ -76,6 +76,12 @@ struct kg_check_opts {
 int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret,
 		     struct kg_error *err);
 
+/**
+ * The same for an object that clang made: it is read, relocated for the profile's kernel, and proved. Nothing is loaded: that is its own loader's.
+ * @return 0, also for a refuted one; the errors of kg_prove()
+ */
+int kg_check_object(GBytes *elf, const struct kg_check_opts *opts, struct kg_verdict **ret, struct kg_error *err);
+
 /** The check of that name, borrowed, or NULL. */
 const struct kg_check *kg_verdict_find(const struct kg_verdict *verdict, const char *name);
 /** The first check that failed, borrowed, or NULL. */

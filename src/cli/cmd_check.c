@@ -1,5 +1,5 @@
 /*
- * kgent check: all checks on a given program, for people and for tools that write programs. Needs no model; the static part needs
+ * kgent check: all checks on a given program (bpftrace's text, or an object that clang made), for people and for tools that write programs. Needs no model; the static part needs
  * no privilege.
  */
 #include "cli.h"
@@ -150,14 +150,16 @@ static int check_text(const struct kg_cli *cli, const struct check_args *args, c
 	opts.profile = profile;
 	code = read_contract(cli, args->contract, profile, &contract, err);
 	opts.contract = contract;
+	gboolean is_object = len > 4 && !memcmp(text, "\177ELF", 4);
+	g_autoptr(GBytes) object = is_object ? g_bytes_new_static(text, len) : NULL;
 	if (!code)
-		code = kg_check_program(text, len, &opts, &verdict, err);
+		code = is_object ? kg_check_object(object, &opts, &verdict, err) : kg_check_program(text, len, &opts, &verdict, err);
 	if (!code) {
-		gboolean is_static = args->no_load || (profile && !kg_profile_is_running(profile));
-		g_autofree char *sudo = args->no_load ? NULL : kg_show_missing_privilege(cli, verdict);
+		gboolean is_static = args->no_load || is_object || (profile && !kg_profile_is_running(profile));
+		g_autofree char *sudo = args->no_load || is_object ? NULL : kg_show_missing_privilege(cli, verdict);
 		kg_show_exact_mends(cli, verdict);
 		code = kg_show_exit(verdict, is_static);
-		show(cli, args, text, verdict, code);
+		show(cli, args, is_object ? NULL : text, verdict, code);
 		if (sudo && !cli->json)
 			kg_cli_note(cli, "the kernel's verifier was not asked; this does: %s", sudo);
 	}
