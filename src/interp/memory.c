@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define VALUE_GAP 4096
+#define MAX_BYTES (256u << 20)
 #define WINDOW_END 0x6c00000000000000ull
 /*
  * A load through a typed pointer below this gives 0, a null pointer's member too: TASK_SIZE_MAX + PAGE_SIZE of x86, Linux 6.18
@@ -22,9 +23,15 @@ struct region *memory_new(struct interp *m, gsize size, gboolean is_written)
 	r->size = size;
 	r->bytes = g_malloc0(size);
 	r->is_set = is_written ? NULL : g_malloc0(size);
+	m->n_bytes += size;
 	m->next_base += (size + 2 * VALUE_GAP - 1) / VALUE_GAP * VALUE_GAP;
 	g_ptr_array_add(m->regions, r);
 	return r;
+}
+
+int memory_check(struct interp *m)
+{
+	return m->n_bytes > MAX_BYTES ? interp_stop(m, "values and records of more than %u MiB", MAX_BYTES >> 20) : 0;
 }
 
 void region_clear(struct region *r)

@@ -44,7 +44,7 @@ struct entry {
 	guint n_key;
 	gboolean is_present;
 	guint region;          /* its value: index into state->regions; only where present */
-	struct cells *before;  /* what it held when this run began, NULL: it was not there, or it is new */
+	struct cells *before;  /* what it held when this run began, or when it was set in this run; NULL: it was not there */
 	gboolean was_present;
 	guint run;             /* the run that made it */
 	gboolean is_from_before; /* ... by asking what was there */
