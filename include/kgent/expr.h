@@ -79,12 +79,13 @@ struct kg_expr_value {
 	struct kg_word length; /**< TOKEN "buf": how many bytes are asked for (word: their address), where that is not a constant */
 };
 
-/** A name that a contract gives to an expression, and its place in the contract. */
+/** An expression as a contract has it. */
 struct kg_contract_expr {
 	char *text;              /**< as written; owned */
 	struct kg_bt_node *node; /**< parsed; owned. Its places count from the start of [text] */
 	struct kg_loc loc;       /**< where [text] begins in the contract's file */
 };
+/** A name that a contract gives to an expression. */
 struct kg_contract_name {
 	char *name;
 	struct kg_contract_expr expr;
