@@ -84,6 +84,7 @@ struct kg_event {
 	const char *target;          /**< of the attach point; what the context holds follows from the two */
 	GPtrArray *fields;           /**< struct kg_input *: the context's fields by name */
 	struct kg_word context;      /**< address of the context */
+	const struct kg_input *packet_length; /**< of packet programs: bytes; else NULL */
 	/* the executor's own */
 	void *own;
 };

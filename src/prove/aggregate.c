@@ -266,8 +266,10 @@ void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, st
 		}
 		differs = kg_terms.binary(m->x, KG_OP_AND, 1, condition, kg_terms.binary(m->x, KG_OP_XOR, 1, v.is_right, KG_WORD(1)));
 		can = kg_symex_can(m->x, differs);
-		if (can == KG_NO)
+		if (can == KG_NO) {
+			g_hash_table_insert(j->added_up, GINT_TO_POINTER(c->map + 1), r);
 			return;
+		}
 		if (can == KG_UNKNOWN) {
 			result_unknown(r, "%s", kg_symex_reason(m->x));
 			return;
