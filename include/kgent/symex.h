@@ -153,6 +153,9 @@ const char *kg_symex_reason(const struct kg_symex *x); /**< of the last KG_UNKNO
 /** Make [wish] true too if that is possible; else the model stays. For telling values in counterexamples. */
 gboolean kg_symex_prefer(struct kg_symex *x, struct kg_word wish);
 
+/** Prefer 0 for memory that the program never wrote: so the interpreter begins. */
+void kg_symex_prefer_cleared(struct kg_symex *x);
+
 /** The world of the last model, for a replay of the run on [event] which began in [from] and read what [path] read. */
 struct kg_world *kg_symex_world(struct kg_symex *x, const struct kg_object *object, const struct kg_event *event, const struct kg_path *path);
 /** Inputs (struct kg_input *) that some of [words] depends on, in order of their making; and reads of [path]. Both arrays are the caller's, their members borrowed. */

@@ -490,6 +490,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 		result_unknown(r, "%s, as it seems, but no state that shows it was found: %s", ref->why ? ref->why : "it does not hold", kg_symex_reason(last->x));
 		return;
 	}
+	kg_symex_prefer_cleared(last->x);
 	gather_words(j, ref, words);
 	kg_symex_support(last->x, ref->paths[ref->n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
 	if (ref->n > 1)

@@ -437,10 +437,49 @@ static void conclude(struct judge *j)
 								      : KG_PROOF_PROVED;
 }
 
+/*
+ * bpftrace compiles attach points that it can't tell apart once: "kprobe:a,kprobe:b". Here each is a program of its own again, since each is an event of its own.
+ * The copy borrows all but the list.
+ */
+static struct kg_object separate(const struct kg_object *object)
+{
+	struct kg_object copy = *object;
+
+	copy.programs = g_ptr_array_new();
+	for (guint i = 0; i < object->programs->len; i++) {
+		const struct kg_bpf_program *p = object->programs->pdata[i];
+		g_auto(GStrv) parts = object->is_bpftrace && p->attach ? g_strsplit(p->attach, ",", -1) : NULL;
+
+		for (guint k = 0; k < MAX(parts ? g_strv_length(parts) : 1, 1); k++) {
+			struct kg_bpf_program *own = g_memdup2(p, sizeof(*p));
+			const char *colon;
+			own->attach = g_strdup(parts && parts[k] ? parts[k] : p->attach);
+			colon = own->attach ? strchr(own->attach, ':') : NULL;
+			if (parts && k && colon) {
+				g_autofree char *kind = g_strndup(own->attach, (gsize)(colon - own->attach));
+				own->kind = kg_probe_kind_parse(kind, -1);
+			}
+			g_ptr_array_add(copy.programs, own);
+		}
+	}
+	return copy;
+}
+
+static void separate_clear(struct kg_object *copy)
+{
+	for (guint i = 0; i < copy->programs->len; i++) {
+		struct kg_bpf_program *own = copy->programs->pdata[i];
+		g_free(own->attach);
+		g_free(own);
+	}
+	g_ptr_array_unref(copy->programs);
+}
+
 static struct kg_proof *prove_here(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 				   struct kg_profile *profile, const struct kg_prove_opts *opts)
 {
-	struct judge j = {.object = object, .program = program, .contract = contract, .profile = profile, .opts = opts};
+	struct kg_object each = separate(object);
+	struct judge j = {.object = &each, .program = program, .contract = contract, .profile = profile, .opts = opts};
 	gint64 start = g_get_monotonic_time();
 
 	j.proof = proof_new();
@@ -448,7 +487,7 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	j.covered = g_hash_table_new(NULL, NULL);
 	j.matched = g_hash_table_new(NULL, NULL);
 	j.added_up = g_hash_table_new(NULL, NULL);
-	j.seer = seer_new(object, program, contract->record, profile);
+	j.seer = seer_new(&each, program, contract->record, profile);
 	judge_contract(&j);
 	conclude(&j);
 	proof_losses(j.proof, object, program, profile);
@@ -457,6 +496,7 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	g_hash_table_destroy(j.covered);
 	g_hash_table_destroy(j.matched);
 	g_hash_table_destroy(j.added_up);
+	separate_clear(&each);
 	j.proof->took_ns = (g_get_monotonic_time() - start) * 1000;
 	return j.proof;
 }
