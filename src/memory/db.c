@@ -157,6 +157,8 @@ int db_end(struct kg_memory *m, int r, struct kg_error *err)
 	/* After some errors (a full disk) SQLite has rolled back already. */
 	if (r && !sqlite3_get_autocommit(m->db))
 		sqlite3_exec(m->db, "ROLLBACK", NULL, NULL, NULL);
+	if (r)
+		m->embedding = 0; /* its row may be gone */
 	return r;
 }
 

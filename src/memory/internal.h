@@ -40,7 +40,8 @@ struct kg_memory {
 	char *embed_name;
 	kg_embed_fn embed;
 	void *embed_user;
-	gint64 embedding;         /* its row; 0: not looked up yet */
+	gint64 embedding;         /* its row; 0: not looked up yet, -1: there is none and none can be made */
+	struct embed_names *names; /* of the built-in embedding */
 	gboolean embed_failed;    /* said once */
 };
 
@@ -160,6 +161,11 @@ void vector_pack(const float *v, gsize dims, vector ret);
 
 /* embed.c */
 gboolean embed_is_stop_word(const char *word, gsize len);
+/* What the event cards call events: the user data of kg_embed_builtin(), which does without if there is none. NULL: no cards. */
+struct embed_names;
+struct embed_names *embed_names_new(void);
+struct embed_names *embed_names_free(struct embed_names *names);
+const char *embed_names_version(const struct embed_names *names);
 
 /* corpus_sync.c */
 int corpus_sync(struct kg_memory *m, struct kg_error *err);

@@ -27,6 +27,7 @@ struct kg_memory *kg_memory_free(struct kg_memory *m)
 	g_clear_pointer(&m->notes, g_ptr_array_unref);
 	g_free(m->path);
 	g_free(m->corpus_dir);
+	embed_names_free(m->names);
 	g_free(m->embed_name);
 	g_free(m);
 	return NULL;

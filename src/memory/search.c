@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#define RRF_K 60.0
+#define RRF_K 20.0
 #define WEIGHT_WORDS 1.0
-#define WEIGHT_VECTOR 1.0
+#define WEIGHT_VECTOR 3.0
 #define LIMIT 10
 #define LIMIT_MAX 1000
 #define MORE 8

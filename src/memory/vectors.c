@@ -63,26 +63,76 @@ void vector_pack(const float *v, gsize dims, vector ret)
 	}
 }
 
-/* The embedding's own row, made where it is missing. */
-static int embedding_id(struct kg_memory *m, struct kg_error *err)
+/* The built-in embedding knows the cards' names of events, and is another one when these change. */
+static void load_names(struct kg_memory *m)
 {
-	sqlite3_stmt *st;
-	int r = 0;
+	if (m->embed != kg_embed_builtin || m->names)
+		return;
+	m->names = embed_names_new();
+	m->embed_user = m->names;
+	if (!m->names)
+		return;
+	g_free(m->embed_name);
+	m->embed_name = g_strdup_printf(KG_EMBED_BUILTIN "-%s", embed_names_version(m->names));
+}
 
-	if (m->embedding)
-		return 0;
-	if (!m->read_only || m->is_temporary) {
-		st = db_prepare(m, "INSERT INTO embedding (name) VALUES (?1) ON CONFLICT DO NOTHING", err);
-		if (!st)
-			return -err->code;
-		db_bind_text(st, 1, m->embed_name);
-		r = db_run(m, st, err);
-	}
-	st = r ? NULL : db_prepare(m, "SELECT id FROM embedding WHERE name = ?1", err);
+/* Vectors of a built-in embedding that is no more are of no use. */
+static int drop_old(struct kg_memory *m, struct kg_error *err)
+{
+	sqlite3_stmt *st = db_prepare(m, "DELETE FROM vectors WHERE embedding IN (SELECT id FROM embedding WHERE name LIKE 'builtin-%'"
+				      " AND name != ?1)", err);
+
+	if (!st)
+		return -err->code;
+	db_bind_text(st, 1, m->embed_name);
+	int r = db_run(m, st, err);
+	st = r ? NULL : db_prepare(m, "DELETE FROM embedding WHERE name LIKE 'builtin-%' AND name != ?1", err);
 	if (!st)
 		return r ? r : -err->code;
 	db_bind_text(st, 1, m->embed_name);
+	return db_run(m, st, err);
+}
+
+static int find_embedding(struct kg_memory *m, struct kg_error *err)
+{
+	sqlite3_stmt *st = db_prepare(m, "SELECT id FROM embedding WHERE name = ?1", err);
+
+	if (!st)
+		return -err->code;
+	db_bind_text(st, 1, m->embed_name);
 	return db_number(m, st, -1, &m->embedding, err);
+}
+
+static int make_embedding(struct kg_memory *m, struct kg_error *err)
+{
+	sqlite3_stmt *st;
+	int r = db_begin(m, err);
+
+	if (r)
+		return r;
+	st = db_prepare(m, "INSERT INTO embedding (name) VALUES (?1) ON CONFLICT DO NOTHING", err);
+	if (st)
+		db_bind_text(st, 1, m->embed_name);
+	r = db_run(m, st, err);
+	if (!r && m->embed == kg_embed_builtin)
+		r = drop_old(m, err);
+	return db_end(m, r, err);
+}
+
+/* The embedding's own row, made where it is missing. */
+static int embedding_id(struct kg_memory *m, struct kg_error *err)
+{
+	int r;
+
+	if (m->embedding)
+		return 0;
+	load_names(m);
+	r = find_embedding(m, err);
+	if (r || m->embedding > 0 || m->read_only)
+		return r;
+	r = make_embedding(m, err);
+	m->embedding = 0;
+	return r ? r : find_embedding(m, err);
 }
 
 /* ---------------------------------------------------------------- keeping */
@@ -234,10 +284,12 @@ static gint32 dot(const gint8 *a, const gint16 *b)
 
 int vectors_query(struct kg_memory *m, const char *query, vector ret, struct kg_error *err)
 {
-	gboolean is_done;
+	gboolean is_done = FALSE;
 	vector v;
-	int r = embed(m, &query, 1, &v, &is_done);
+	int r = embedding_id(m, err);
 
+	if (!r)
+		r = embed(m, &query, 1, &v, &is_done);
 	if (!r && (!is_done || is_empty(v)))
 		return -KG_E_NOTFOUND;
 	memcpy(ret, v, sizeof(v));
