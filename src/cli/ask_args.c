@@ -22,6 +22,7 @@ const struct kg_option kg_ask_options[] = {
 	{"explain", 0, NULL, "show how the sentence was understood, part by part"},
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"engine", 0, "NAME", "who writes the program: auto or builtin"},
+	{"no-memory", 0, NULL, "do not keep this request in memory"},
 	{"profile", 0, "DIR", "answer for the kernel of this profile instead of the running one"},
 	{NULL},
 };
@@ -77,6 +78,8 @@ static int take_option(struct kg_ask_args *args, const char *name, const char *v
 		args->force = TRUE;
 	else if (!strcmp(name, "explain"))
 		args->explain = TRUE;
+	else if (!strcmp(name, "no-memory"))
+		args->no_memory = TRUE;
 	return 0;
 }
 

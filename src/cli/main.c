@@ -33,6 +33,8 @@ static const struct command {
 	{"probes", "WORDS", "find attach points by words, or look one up by its name", kg_cmd_probes, kg_probes_options,
 	 "An attach point is written as in bpftrace, for example kprobe:tcp_connect; with * it is a pattern.\n"},
 	{"doctor", "", "tell what works on this machine, and how to mend what does not", kg_cmd_doctor, kg_doctor_options, NULL},
+	{"memory", "list|search|...", "what was learned and what is shipped: list, show, search, forget, recall, import, export, stats", kg_cmd_memory,
+	 kg_memory_options, kg_memory_more},
 };
 
 static const char exit_codes[] =

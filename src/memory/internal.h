@@ -143,7 +143,9 @@ struct allowed {
 gboolean is_allowed(const struct allowed *allowed, gint64 wording);
 
 /* words.c */
-int words_rank(struct kg_memory *m, const char *query, const struct allowed *allowed, struct top *top, struct kg_error *err);
+/* ret_has_names: something in the query is written as in a program (tcp_connect). */
+int words_rank(struct kg_memory *m, const char *query, const struct allowed *allowed, struct top *top, gboolean *ret_has_names,
+	       struct kg_error *err);
 
 /* vectors.c */
 #define VECTOR_DIMS 256

@@ -1,7 +1,8 @@
 /*
  * A sentence is looked for. Two rankings of wordings, by words (words.c) and by vector (vectors.c), are merged by rank (reciprocal rank
  * fusion: Cormack, Clarke, Buettcher 2009): a pair's score is the sum of weight / (RRF_K + rank) over the rankings that it is
- * in. A pair with several wordings counts by its best one in each.
+ * in. A pair with several wordings counts by its best one in each. The vectors' ranking is by far the better one (docs/memory.md), but for
+ * names of the kernel (tcp_retransmit_skb), of which it knows nothing: then both count the same.
  *
  * Conditions on pairs (which, kernel, source) are looked at behind the rankings, which are asked for more and more until enough pairs fit;
  * the frequent one, good or failed, is known to the rankings themselves.
@@ -10,9 +11,9 @@
 
 #include <string.h>
 
-#define RRF_K 20.0
+#define RRF_K 5.0
 #define WEIGHT_WORDS 1.0
-#define WEIGHT_VECTOR 3.0
+#define WEIGHT_VECTOR 8.0
 #define LIMIT 10
 #define LIMIT_MAX 1000
 #define MORE 8
@@ -114,6 +115,7 @@ struct searching {
 	struct allowed allowed;
 	vector vector;
 	gboolean has_vector;
+	gboolean has_names; /* of the kernel, in the query */
 	struct top words, vectors;
 	GHashTable *pairs; /* id (in the hit) -> struct kg_memory_hit, owned by [hits] */
 	GPtrArray *hits;
@@ -142,7 +144,7 @@ static int rank_all(struct searching *s, guint n, struct kg_error *err)
 	g_array_set_size(s->words.items, 0);
 	g_array_set_size(s->vectors.items, 0);
 	if (s->q->legs != KG_MEMORY_VECTOR)
-		r = words_rank(s->m, s->query, &s->allowed, &s->words, err);
+		r = words_rank(s->m, s->query, &s->allowed, &s->words, &s->has_names, err);
 	if (!r && s->has_vector)
 		r = vectors_rank(s->m, s->vector, &s->allowed, &s->vectors, err);
 	top_sort(&s->words);
@@ -224,7 +226,7 @@ static guint settle(struct searching *s, guint limit)
 static int merge(struct searching *s, struct kg_error *err)
 {
 	g_ptr_array_set_size(s->hits, 0);
-	int r = take_ranking(s, &s->words, WEIGHT_WORDS, TRUE, err);
+	int r = take_ranking(s, &s->words, s->has_names ? WEIGHT_VECTOR : WEIGHT_WORDS, TRUE, err);
 
 	return r ? r : take_ranking(s, &s->vectors, WEIGHT_VECTOR, FALSE, err);
 }

@@ -131,13 +131,15 @@ static int rank(struct kg_memory *m, const char *match, const struct allowed *al
 	return r;
 }
 
-int words_rank(struct kg_memory *m, const char *query, const struct allowed *allowed, struct top *top, struct kg_error *err)
+int words_rank(struct kg_memory *m, const char *query, const struct allowed *allowed, struct top *top,
+	       gboolean *ret_has_names, struct kg_error *err)
 {
 	struct terms terms = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free)};
 	g_autoptr(GString) match = g_string_new(NULL);
 	int r;
 
 	split(query, &terms);
+	*ret_has_names = terms.phrases->len > 0;
 	r = make_match(m, &terms, match, err);
 	if (!r && match->len)
 		r = rank(m, match->str, allowed, top, err);
