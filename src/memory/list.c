@@ -196,7 +196,7 @@ static int count_pairs(struct kg_memory *m, struct kg_memory_stats *s, struct kg
 int kg_memory_stats(struct kg_memory *m, struct kg_memory_stats *ret, struct kg_error *err)
 {
 	_cleanup_error_ struct kg_error own = {0};
-	struct kg_memory_stats s = {.embedding = g_strdup(m->embed_name)};
+	struct kg_memory_stats s = {0};
 	struct stat st;
 	gint64 schema = 0;
 	int r = count_pairs(m, &s, &own);
@@ -210,6 +210,7 @@ int kg_memory_stats(struct kg_memory *m, struct kg_memory_stats *ret, struct kg_
 	if (!r)
 		r = db_number(m, db_prepare(m, "PRAGMA user_version", &own), 0, &schema, &own);
 	s.schema = (int)schema;
+	s.embedding = g_strdup(m->embed_name); /* known only once it was looked up */
 	if (!m->is_temporary && !stat(m->path, &st))
 		s.size_bytes = st.st_size;
 	if (r)

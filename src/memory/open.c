@@ -197,27 +197,31 @@ static int begin_anew(struct kg_memory *m, struct kg_error *err)
 	return 0;
 }
 
+static void take_up_corpus(struct kg_memory *m)
+{
+	_cleanup_error_ struct kg_error err = {0};
+
+	if (!m->read_only && corpus_sync(m, &err))
+		memory_note(m, "the shipped examples could not be taken up: %s", err.msg);
+}
+
 gboolean memory_recover(struct kg_memory *m, struct kg_error *err)
 {
-	_cleanup_error_ struct kg_error cause = *err;
 	int version;
 
 	if (err->code != KG_E_PARSE || m->is_temporary || m->depth)
 		return FALSE;
 	if (m->read_only) {
 		kg_error_hint(err, "it is damaged; a kgent that can write to it moves it aside");
-		cause = (struct kg_error){0};
 		return FALSE;
 	}
 	enum file_kind kind = memory_file_kind(m->path, &version);
-	*err = (struct kg_error){0};
+	kg_error_clear(err);
 	if (kind == FILE_NEWER || kind == FILE_FOREIGN)
 		return refuse(m, kind, version, err) == 0;
 	if (begin_anew(m, err))
 		return FALSE;
-	_cleanup_error_ struct kg_error corpus = {0};
-	if (corpus_sync(m, &corpus))
-		memory_note(m, "the shipped examples could not be taken up: %s", corpus.msg);
+	take_up_corpus(m);
 	return TRUE;
 }
 
@@ -240,14 +244,6 @@ static int open_file(struct kg_memory *m, enum file_kind kind, struct kg_error *
 	if (!r)
 		memory_note(m, "the memory can only be read: %s", cannot_write.msg);
 	return r;
-}
-
-static void take_up_corpus(struct kg_memory *m)
-{
-	_cleanup_error_ struct kg_error err = {0};
-
-	if (!m->read_only && corpus_sync(m, &err))
-		memory_note(m, "the shipped examples could not be taken up: %s", err.msg);
 }
 
 static int open_memory(struct kg_memory *m, struct kg_error *err)

@@ -154,7 +154,7 @@ static int take_piece(struct cutting *c, const char *begin, const char *end)
 	g_autofree char *syntax = NULL;
 	struct record record = {0};
 	json_error_t bad;
-	json_t *object = json_loadb(begin, (gsize)(end - begin), JSON_ALLOW_NUL, &bad);
+	json_t *object = json_loadb(begin, (gsize)(end - begin), JSON_ALLOW_NUL | JSON_DECODE_ANY, &bad);
 	const char *why = object ? understand(object, &record, &why_not) : (syntax = g_strdup_printf("not JSON: %s", bad.text));
 	int r = 0;
 
