@@ -121,7 +121,7 @@ int kg_memory_search(struct kg_memory *m, const char *query, const struct kg_mem
  * Keep a pair with its outcome. One with the same sentence (but for white space) and the same program is the same pair: its count grows
  * and its outcome becomes this one. All of it is written, or nothing.
  * @return 0; -KG_E_INVAL: no sentence or no program, or longer than kg_memory_learn() takes (64 KiB, 1 MiB); -KG_E_PERM: the memory
- *         is read only; -KG_E_LIMIT: the disk is full, or another process kept it locked for longer than 10 s; -KG_E_IO
+ *         is read only; -KG_E_LIMIT: the disk is full, or another process kept it locked for longer than 30 s; -KG_E_IO
  */
 int kg_memory_learn(struct kg_memory *m, const struct kg_memory_pair *pair, struct kg_error *err);
 

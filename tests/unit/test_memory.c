@@ -302,7 +302,7 @@ static void similar_sentences_are_found(void **state)
 	for (guint i = 0; i < good->len; i++)
 		assert_string_not_equal(((struct kg_memory_hit *)good->pdata[i])->pair.program, "unlink");
 	q = (struct kg_memory_query){.which = KG_MEMORY_FAILED};
-	g_autoptr(GPtrArray) failed = search(m, "read latency", &q);
+	g_autoptr(GPtrArray) failed = search(m, "deleted files", &q);
 	assert_int_equal(failed->len, 1);
 	q = (struct kg_memory_query){.limit = 1};
 	g_autoptr(GPtrArray) one = search(m, "read", &q);
@@ -1098,7 +1098,8 @@ static void where_it_is(void **state)
 
 #define test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-int main(void)
+/* test_memory [PATTERN]: only the tests of such a name. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		test(equal_pairs_are_merged),
@@ -1136,5 +1137,7 @@ int main(void)
 		test(where_it_is),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
