@@ -28,9 +28,9 @@ struct kg_memory_pair {
 	char *kernel;   /**< release of the kernel that the verdict is about; NULL: none in particular */
 	char *reason;   /**< of a failure, one line; or NULL */
 	char *source;   /**< "corpus", "run" or "import"; NULL is taken for "run" when learning */
-	gint64 when;    /**< last seen, seconds since 1970; 0: now, when learning */
+	gint64 when;    /**< last seen, seconds since 1970; 0: never (corpus); when learning: now */
 	gint64 first;   /**< first seen; when learning: ignored if 0 or later than [when] */
-	gint64 count;   /**< how often it was seen; 0 counts as 1 when learning */
+	gint64 count;   /**< how often it was seen, 0 for what was only shipped or imported; when learning: 0 counts as 1 */
 	GPtrArray *also;/**< char *: further wordings of the sentence; or NULL. Of corpus pairs and imports */
 	char *name;     /**< of a corpus pair: its name; else NULL */
 };

@@ -556,8 +556,11 @@ static void a_case_that_was_used_outlives_the_corpus(void **state)
 	g_remove(a);
 	m = open_with(&opts);
 	struct kg_memory_query q = {.source = "run"};
-	g_autoptr(GPtrArray) runs = list(m, &q);
+	g_autoptr(GPtrArray) runs = list(m, &q), all = list(m, NULL);
 	assert_int_equal(runs->len, 1);
+	/* What was asked for stands before what is only shipped. */
+	assert_string_equal(((struct kg_memory_pair *)all->pdata[0])->source, "run");
+	assert_int_equal(((struct kg_memory_pair *)all->pdata[1])->when, 0);
 	assert_int_equal(n_pairs(m), 2);
 	kg_memory_free(m);
 }
