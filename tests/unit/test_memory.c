@@ -125,6 +125,10 @@ static void assert_whole(struct kg_memory *m)
 	assert_int_equal(number(m, "SELECT count(*) FROM outcome WHERE pair NOT IN (SELECT id FROM pair)"), 0);
 	assert_int_equal(number(m, "SELECT count(*) FROM pair WHERE id NOT IN (SELECT pair FROM wording)"), 0);
 	assert_int_equal(number(m, "SELECT count(*) FROM pair JOIN wording ON wording.pair = pair.id WHERE wording.class != pair.class"), 0);
+	/* A search gives a vector to what has none yet. */
+	GPtrArray *hits = NULL;
+	assert_int_equal(kg_memory_search(m, "anything", NULL, &hits, NULL), 0);
+	g_ptr_array_unref(hits);
 	assert_int_equal(kg_memory_stats(m, &stats, NULL), 0);
 	assert_int_equal(stats.n_vectors, stats.n_wordings);
 	kg_memory_stats_clear(&stats);
@@ -922,6 +926,7 @@ static void reading_only_changes_nothing(void **state)
 	assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
 	m = open_empty();
 	learn(m, "count opens", "x", "loaded", NULL, NULL);
+	assert_whole(m);
 	kg_memory_free(m);
 	g_autofree char *was = contents(file, &before);
 	m = open_with(&opts);
