@@ -34,6 +34,7 @@ struct kg_memory {
 	gboolean read_only;
 	gboolean read_only_asked; /* by the caller; else because the file is */
 	gboolean is_temporary;    /* there is no file */
+	guint64 inode;            /* of the file that was opened */
 	int depth;                /* transactions that are open, one in the other */
 	GHashTable *statements;   /* SQL (its address) -> sqlite3_stmt */
 	GPtrArray *notes;

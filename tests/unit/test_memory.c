@@ -845,6 +845,47 @@ static void garbage_is_moved_aside(void **state)
 	kg_memory_free(m);
 }
 
+static int learn_one(int who)
+{
+	g_autofree char *program = g_strdup_printf("program of %d", who);
+	struct kg_memory *m = open_empty();
+
+	learn(m, "count opens", program, "loaded", NULL, NULL);
+	kg_memory_free(m);
+	return 0;
+}
+
+/* All of them find the damage; one moves the file aside, and nobody moves the new one. */
+static void several_at_once_find_the_damage(void **state)
+{
+	g_autofree char *folder = g_path_get_dirname(file);
+	pid_t pids[4];
+	int status;
+
+	(void)state;
+	g_mkdir_with_parents(folder, 0700);
+	for (int round = 0; round < 5; round++) {
+		remove_all(folder);
+		g_mkdir_with_parents(folder, 0700);
+		assert_true(g_file_set_contents(file, "this was a memory once", -1, NULL));
+		for (int i = 0; i < 4; i++)
+			if (!(pids[i] = fork()))
+				_exit(learn_one(i));
+		for (int i = 0; i < 4; i++) {
+			assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+			assert_int_equal(status, 0);
+		}
+		struct kg_memory *m = open_empty();
+		assert_int_equal(n_pairs(m), 4);
+		assert_whole(m);
+		kg_memory_free(m);
+		g_autofree char *aside = find_aside();
+		assert_true(file_has(aside, "this was a memory once"));
+		g_remove(aside);
+		assert_null(find_aside());
+	}
+}
+
 static void overwrite(long at, long n)
 {
 	FILE *f = fopen(file, "r+b");
@@ -1134,6 +1175,7 @@ int main(int argc, char **argv)
 		test(a_newer_file_is_not_touched),
 		test(a_file_of_others_is_not_touched),
 		test(garbage_is_moved_aside),
+		test(several_at_once_find_the_damage),
 		test(damage_anywhere_is_survived),
 		test(what_can_be_read_is_saved),
 		test(reading_only_changes_nothing),
