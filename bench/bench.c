@@ -5,11 +5,16 @@
  *   kgent-bench search N WORDS     probe search
  *   kgent-bench functions          how many functions the profile has
  *   kgent-bench parse N FILE       parsing a bpftrace program
+ *   kgent-bench brief N SENTENCE   building what a model is told
+ *   kgent-bench talk N             a conversation of three rounds with a model that answers at once
+ *   kgent-bench growth N           resident bytes after a tenth of N such conversations, and after all of them
  *   kgent-bench memory N SENTENCE  searching the memory ($KGENT_MEMORY)
  *   kgent-bench open N             opening it, with the shipped examples taken up
  *   kgent-bench rounds N           N rounds of searching and learning: how much main memory (bytes) the process has after a tenth of them,
  *                                  and how much more at the end; the same pairs are learned again and again
  */
+#include "models.h"
+
 #include <kgent/agent.h>
 #include <kgent/memory.h>
 #include <kgent/paths.h>
@@ -215,5 +220,9 @@ int main(int argc, char **argv)
 		return functions();
 	if (argc == 4 && !strcmp(argv[1], "parse"))
 		return parse(atoi(argv[2]), argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "brief"))
+		return bench_brief(atoi(argv[2]), argv[3]);
+	if (argc == 3 && (!strcmp(argv[1], "talk") || !strcmp(argv[1], "growth")))
+		return bench_rounds(atoi(argv[2]), !strcmp(argv[1], "growth"));
 	return 2;
 }

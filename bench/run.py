@@ -124,6 +124,20 @@ def bench_memory():
         print(f"  {name:58} {run[1] / 1e6:9.1f} MB" if run else f"  {name:58} could not be measured here")
 
 
+def bench_models():
+    table("what a model is told (< 30 ms)")
+    row("the brief, warm profile", inside("brief", "100", "count file opens by container image"))
+    table("three rounds with a model that answers at once (< 1 s)")
+    row("kgent's own share: no build, no load", inside("talk", "30"))
+    row("bpftrace --version, which one round would start", BPFTRACE and times([BPFTRACE, "--version"], 20))
+    grown = inside("growth", "334")
+    print(f"\n{'memory over 1,000 rounds (grows by nothing)':60}")
+    if grown and len(grown) == 2:
+        print(f"  {'after 100 rounds':58} {grown[0] * 1e3:9.1f} MB\n  {'after 1,000 rounds':58} {grown[1] * 1e3:9.1f} MB")
+    else:
+        print(f"  {'kgent':58} could not be measured here")
+
+
 NOUNS = """file opens|reads|writes|tcp connections|page faults|context switches|signals|forks|disk requests|retransmits|mmap calls|futex waits
  |name lookups|mounts|timers|interrupts|lock contention|memory allocations|system calls|sleeps""".replace("\n", "").split("|")
 WAYS = """count {}|histogram of {} latency|print {}|which process causes the most {}|{} per second|how long do {} take|average size of {}|who is behind {}
@@ -172,7 +186,7 @@ def bench_pairs():
 
 def main():
     subprocess.run(["ninja", "-C", BUILD, "bench/kgent-bench"], check=True, stdout=subprocess.DEVNULL)
-    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_pairs, bench_memory):
+    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_pairs, bench_models, bench_memory):
         bench()
 
 
