@@ -24,6 +24,7 @@ enum kg_obligation_kind {
 	KG_OBLIGATION_ONLY_IF,   /**< something is observed if and only if the condition holds */
 	KG_OBLIGATION_LATENCY,   /**< the time of the span is observed, in its unit */
 	KG_OBLIGATION_EVERY,     /**< shown at each interval, and cleared where asked */
+	KG_OBLIGATION_ORDER,     /**< of the values of `show` that are shown in the same way (`as`), an earlier one is observed before a later one */
 	KG_OBLIGATION_RETURN,    /**< the program's result (C programs: XDP_DROP, ...) */
 	KG_OBLIGATION_ASSERT,    /**< an inline assertion of a program; never in a contract */
 	/* built in: asked of every program unless `allow` says why not */
@@ -99,7 +100,7 @@ struct kg_contract_clause {
 	struct kg_contract_span *span; /**< NULL: a point in time. The other fields are then about the span's end */
 	GPtrArray *names;       /**< struct kg_contract_name *: `where` of the contract, and then of the clause */
 	GPtrArray *assumes;     /**< struct kg_contract_expr *: hold at the event (at a span's end) */
-	GPtrArray *obligations; /**< struct kg_obligation *; ON come first, then in the file's order */
+	GPtrArray *obligations; /**< struct kg_obligation *; in the order of their kinds (ON first), those of a kind as in the file */
 	struct kg_loc loc;
 };
 

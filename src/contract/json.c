@@ -170,6 +170,7 @@ static void set_obligation(json_t *map, const struct kg_obligation *o)
 	switch (o->kind) {
 	case KG_OBLIGATION_SHOW: append(map, "show", value_json(&o->value)); break;
 	case KG_OBLIGATION_RETURN: append(map, "return", value_json(&o->value)); break;
+	case KG_OBLIGATION_ORDER: json_object_set_new(map, "in order", json_true()); break;
 	case KG_OBLIGATION_BY: json_object_set_new(map, "by", keys_json(o->keys)); break;
 	case KG_OBLIGATION_AGGREGATE: set_aggregate(map, o); break;
 	case KG_OBLIGATION_ONLY_IF: json_object_set_new(map, "only if", expr_json(&o->condition)); break;

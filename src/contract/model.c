@@ -11,6 +11,7 @@ static const struct kg_obligation_info obligation_infos[KG_OBLIGATIONS] = {
 	[KG_OBLIGATION_ONLY_IF] = {"only if", FALSE, "something is shown if and only if the condition holds"},
 	[KG_OBLIGATION_LATENCY] = {"latency", FALSE, "the time between beginning and end is shown"},
 	[KG_OBLIGATION_EVERY] = {"every", FALSE, "it is shown at this interval"},
+	[KG_OBLIGATION_ORDER] = {"in order", FALSE, "values of one kind are shown in the order in which they are asked for"},
 	[KG_OBLIGATION_RETURN] = {"return", FALSE, "the program's result is this"},
 	[KG_OBLIGATION_ASSERT] = {"assert", FALSE, "an assertion of the program holds"},
 	[KG_OBLIGATION_BYTE_ORDER] = {"byte order", TRUE, "no big endian value is shown as a number"},
@@ -312,6 +313,9 @@ static void say_obligation(const struct kg_contract_clause *c, struct kg_obligat
 		break;
 	case KG_OBLIGATION_EVERY:
 		g_string_append_printf(out, "every %s%s", interval, o->clear == KG_YES ? ", cleared" : "");
+		break;
+	case KG_OBLIGATION_ORDER:
+		g_string_append(out, "values in the order asked for");
 		break;
 	case KG_OBLIGATION_RETURN:
 		g_string_append_printf(out, "returns %s", o->value.what);

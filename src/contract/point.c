@@ -104,10 +104,26 @@ static const char *function_of(const char *target)
 	return colon ? colon + 1 : target;
 }
 
+/* "libc:malloc" is "/lib/x86_64-linux-gnu/libc.so.6:malloc": bpftrace looks a name without slashes up among the libraries and $PATH. */
+static gboolean user_fits(const char *wanted, const char *target)
+{
+	const char *function = strchr(wanted, ':'), *behind = strrchr(target, '/');
+	gsize n = function ? (gsize)(function - wanted) : 0;
+
+	if (!function || !behind || memchr(wanted, '/', n) || strncmp(behind + 1, wanted, n))
+		return FALSE;
+	behind += 1 + n;
+	if (*behind == '.')
+		behind = strchr(behind, ':');
+	return behind && *behind == ':' && g_pattern_match_simple(function, behind);
+}
+
 static gboolean target_fits(enum kg_probe_kind kind, const char *wanted, const char *target)
 {
 	if (g_pattern_match_simple(wanted, target))
 		return TRUE;
+	if (kg_probe_info(kind)->is_user)
+		return user_fits(wanted, target);
 	if (!kg_probe_info(kind)->is_kernel_function && kind != KG_PROBE_RAWTRACEPOINT)
 		return FALSE;
 	return !strchr(wanted, ':') != !strchr(target, ':') && g_pattern_match_simple(function_of(wanted), function_of(target));

@@ -262,6 +262,17 @@ static gboolean read_latency(struct clause_reader *cr, const struct node *n)
 	return ok;
 }
 
+static gboolean read_order(struct clause_reader *cr, const struct node *n)
+{
+	gboolean yes = FALSE;
+
+	if (!con_read_truth(cr->r, n, "'in order'", &yes))
+		return FALSE;
+	if (yes)
+		g_ptr_array_add(cr->c->obligations, con_obligation_new(KG_OBLIGATION_ORDER, n->loc));
+	return TRUE;
+}
+
 static gboolean read_every(struct clause_reader *cr, const struct node *n)
 {
 	static const char *const keys[] = {"interval", "clear", NULL};
@@ -292,11 +303,11 @@ static const struct {
 	gboolean (*read)(struct clause_reader *cr, const struct node *n);
 } parts[] = {
 	{"for", read_title}, {"on", read_on}, {"where", read_where}, {"assume", read_assume}, {"span", read_span_key},
-	{"latency", read_latency}, {"show", read_show}, {"by", read_by}, {"count", read_count}, {"sum", read_sum},
+	{"latency", read_latency}, {"show", read_show}, {"in order", read_order}, {"by", read_by}, {"count", read_count}, {"sum", read_sum},
 	{"avg", read_avg}, {"min", read_min}, {"max", read_max}, {"stats", read_stats}, {"hist", read_hist}, {"lhist", read_lhist_key},
 	{"only if", read_only_if}, {"return", read_return}, {"every", read_every},
 };
-const char *const con_clause_keys[] = {"for", "on", "where", "assume", "span", "latency", "show", "by", "count", "sum", "avg", "min", "max", "stats",
+const char *const con_clause_keys[] = {"for", "on", "where", "assume", "span", "latency", "show", "in order", "by", "count", "sum", "avg", "min", "max", "stats",
 				   "hist", "lhist", "only if", "return", "every", NULL};
 
 /* With a span, `on` only names the points; each must be one of its ends. */
@@ -362,6 +373,11 @@ static gboolean check_whole(struct reader *r, const struct node *n, const struct
 	return TRUE;
 }
 
+static gint by_kind(gconstpointer a, gconstpointer b, gpointer unused)
+{
+	return (int)(*(const struct kg_obligation *const *)a)->kind - (int)(*(const struct kg_obligation *const *)b)->kind;
+}
+
 gboolean con_read_clause(struct reader *r, const struct node *n, struct kg_contract_clause **ret)
 {
 	struct kg_contract_clause *c = con_clause_new();
@@ -383,6 +399,7 @@ gboolean con_read_clause(struct reader *r, const struct node *n, struct kg_contr
 		return FALSE;
 	}
 	add_points(c);
+	g_ptr_array_sort_with_data(c->obligations, by_kind, NULL); /* stable */
 	con_clause_say(c);
 	*ret = c;
 	return TRUE;

@@ -407,6 +407,12 @@ static void test_points(void **state)
 	assert_true(fits("tracepoint:syscalls:sys_enter_*", "t:syscalls:sys_enter_read"));
 	assert_true(fits("interval:s:1", "interval:ms:1000"));
 	assert_true(fits("profile:hz:100", "profile:ms:10"));
+	assert_true(fits("uprobe:libc:malloc", "uprobe:/lib/x86_64-linux-gnu/libc.so.6:malloc"));
+	assert_true(fits("uprobe:bash:readline", "u:/bin/bash:readline"));
+	assert_true(fits("uprobe:/bin/bash:readline", "u:/bin/bash:readline"));
+	assert_false(fits("uprobe:libc:malloc", "uprobe:/lib/libcrypt.so.1:malloc"));
+	assert_false(fits("uprobe:libc:malloc", "uprobe:/lib/libc.so.6:mallocx"));
+	assert_false(fits("uprobe:/bin/bash:readline", "u:/usr/bin/bash:readline"));
 	assert_false(fits("kprobe:tcp_connect", "kretprobe:tcp_connect"));
 	assert_false(fits("kprobe:tcp_connect", "kprobe:tcp_connected"));
 	assert_false(fits("kprobe:nfs:nfs_read", "kprobe:xfs:nfs_read"));

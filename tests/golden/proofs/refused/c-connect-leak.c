@@ -1,0 +1,54 @@
+// about: two bytes behind the port are what an earlier record left in the ring buffer
+// contract: c-connect
+// verdict: refuted
+// refuted: record:
+// proved: show: destination port
+// proved: show: destination address
+
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be16 skc_dport;
+	unsigned short skc_family;
+} __attribute__((preserve_access_index));
+struct sock {
+	struct sock_common __sk_common;
+} __attribute__((preserve_access_index));
+
+struct event {
+	__u32 pid;
+	__u16 dport;
+	__u32 daddr;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} events SEC(".maps");
+
+struct event *unused_event __attribute__((unused));
+
+SEC("kprobe/tcp_connect")
+int BPF_KPROBE(connect, struct sock *sk)
+{
+	struct event *e;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) != 2)
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e)
+		return 0;
+	e->pid = bpf_get_current_pid_tgid() >> 32;
+	e->dport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	e->daddr = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
