@@ -51,9 +51,9 @@ struct kg_obligation_result {
 };
 /** Something that can be lost without a trace, and what would remove the loss. */
 struct kg_loss {
-	char *what;
+	char *what;          /**< "new keys of @bytes (by comm) when it holds 4096 entries" */
 	char *mend;          /**< or NULL */
-	struct kg_loc loc;
+	struct kg_loc loc;   /**< in the program's text; line 0: nowhere */
 };
 struct kg_proof {
 	enum kg_proof_word word;  /**< refuted if one is; else unknown if one is; else proved */
@@ -71,6 +71,7 @@ struct kg_prove_opts {
 	struct kg_symex_opts bounds;  /**< its profile is not used: see kg_prove() */
 	gboolean in_process;          /**< do not fork: a solver that dies takes the caller along (tests, fuzzing) */
 	guint max_counterexamples;    /**< of one obligation; 0: 1 */
+	const struct kg_bpftrace_limits *limits; /**< that the object was compiled with, for losses; NULL: bpftrace's defaults. Borrowed */
 };
 /**
  * Hold a program against a contract.

@@ -368,6 +368,7 @@ static void proof_says(struct kg_check *check, const struct kg_proof *proof)
 static void check_proof(struct checking *c, struct kg_check *check)
 {
 	struct kg_object *object = NULL;
+	struct kg_prove_opts prove = {0};
 	_cleanup_error_ struct kg_error err = {0};
 
 	if (!c->opts->contract) {
@@ -376,8 +377,11 @@ static void check_proof(struct checking *c, struct kg_check *check)
 	}
 	if (lacks_tool(c, check))
 		return;
+	if (c->opts->prove)
+		prove = *c->opts->prove;
+	prove.limits = &c->verdict->limits;
 	if (compile_for_proof(c, &object, &err) ||
-	    kg_prove(object, c->verdict->program, c->opts->contract, c->opts->profile, c->opts->prove, &c->verdict->proof, &err))
+	    kg_prove(object, c->verdict->program, c->opts->contract, c->opts->profile, &prove, &c->verdict->proof, &err))
 		error_not_checked(check, &err);
 	else
 		proof_says(check, c->verdict->proof);

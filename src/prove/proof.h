@@ -9,4 +9,5 @@ void fact_free(gpointer fact);
 void counterexample_free(gpointer ce);
 void ce_event_free(gpointer event);
 /* What can be lost without a trace, read off the program and the object. */
-void proof_losses(struct kg_proof *proof, const struct kg_object *object, const struct kg_bt_program *program, struct kg_profile *profile);
+void proof_losses(struct kg_proof *proof, const struct kg_object *object, const struct kg_bt_program *program, struct kg_profile *profile,
+		  const struct kg_bpftrace_limits *limits);

@@ -367,7 +367,7 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	j.seer = seer_new(object, program, contract->record, profile);
 	judge_contract(&j);
 	conclude(&j);
-	proof_losses(j.proof, object, program, profile);
+	proof_losses(j.proof, object, program, profile, opts->limits);
 	seer_free(j.seer);
 	g_hash_table_destroy(j.result_of);
 	g_hash_table_destroy(j.covered);

@@ -136,12 +136,16 @@ static void notes(const struct saying *s)
 		safe(s, s->proof->uncovered->pdata[i]);
 		g_string_append_c(s->out, '\n');
 	}
+	if (s->proof->losses->len)
+		g_string_append(s->out, "can be lost without a trace:\n");
 	for (guint i = 0; i < s->proof->losses->len; i++) {
 		const struct kg_loss *loss = s->proof->losses->pdata[i];
-		g_string_append(s->out, "can be lost without a trace: ");
+		g_string_append(s->out, "  - ");
 		safe(s, loss->what);
+		if (loss->loc.line)
+			g_string_append_printf(s->out, " (line %d)", loss->loc.line);
 		if (loss->mend) {
-			g_string_append(s->out, "; ");
+			g_string_append(s->out, "; mend: ");
 			safe(s, loss->mend);
 		}
 		g_string_append_c(s->out, '\n');
