@@ -69,6 +69,7 @@ struct kg_proof {
 /** Bounds and switches; all zero is a good default. */
 struct kg_prove_opts {
 	struct kg_symex_opts bounds;  /**< its profile is not used: see kg_prove() */
+	volatile int *is_proving;     /**< set to 1 while the child process proves, for who handles signals; may be NULL. Borrowed */
 	gboolean in_process;          /**< do not fork: a solver that dies takes the caller along (tests, fuzzing) */
 	guint max_counterexamples;    /**< of one obligation; 0: 1 */
 	const struct kg_bpftrace_limits *limits; /**< that the object was compiled with, for losses; NULL: bpftrace's defaults. Borrowed */
@@ -77,6 +78,9 @@ struct kg_prove_opts {
  * Hold a program against a contract.
  *
  * Runs in a child process with a memory bound, so that a solver that crashes or runs out of memory is an "unknown" and nothing worse.
+ *
+ * opts->bounds.stop is looked at while it runs, at once when a signal arrives: 1 ends the proof with what is known so far, what is not known
+ * then being unknown because "it was interrupted"; more than 1 ends it at once, with nothing.
  *
  * @param object   of the program; with kg_object_bpftrace() where it is bpftrace's
  * @param program  the text's tree that [object] was compiled from; NULL for C

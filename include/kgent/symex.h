@@ -30,10 +30,12 @@ struct kg_symex_opts {
 	guint max_steps;             /**< instructions on one path; 200000 */
 	guint max_unroll;            /**< how often one branch back is taken on a path by a condition that is not decided by numbers; 64 */
 	guint max_memory_mib;        /**< of the process; 0: no bound of ours */
-	const volatile int *stop;    /**< not 0: end soon; may be NULL */
+	const volatile int *stop;    /**< not 0: end soon: every question is unknown from then on ("it was interrupted"); may be NULL */
 };
 struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts);
 struct kg_symex *kg_symex_free(struct kg_symex *x);
+/** Let the questions that all executors of this process are asking just now end as unknown. From any thread; not from a signal handler. */
+void kg_symex_interrupt(void);
 
 /** What memory an event's program sees of maps when tracing has just begun, or at any time. */
 enum kg_maps_at_first {

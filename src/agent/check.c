@@ -406,6 +406,10 @@ static void check_load(struct checking *c, struct kg_check *check)
 
 	if (is_other_kernel(c, check) || lacks_tool(c, check))
 		return;
+	if (c->opts->prove && c->opts->prove->bounds.stop && *c->opts->prove->bounds.stop) {
+		says(check, KG_CHECK_NOT_CHECKED, "it was interrupted");
+		return;
+	}
 	if (c->opts->no_load) {
 		says(check, KG_CHECK_NOT_CHECKED, "not asked for");
 		return;

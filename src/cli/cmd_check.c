@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "files.h"
+#include "interrupt.h"
 #include "options.h"
 #include "show.h"
 
@@ -133,12 +134,14 @@ static int read_contract(const struct kg_cli *cli, const char *file, struct kg_p
 	return 0;
 }
 
-static int check_text(const struct kg_cli *cli, const struct check_args *args, const char *text, gsize len, struct kg_error *err)
+static int check_text(const struct kg_cli *cli, struct check_args *args, const char *text, gsize len, struct kg_error *err)
 {
 	struct kg_profile *profile = NULL;
 	struct kg_verdict *verdict = NULL;
 	struct kg_contract *contract = NULL;
 	struct kg_check_opts opts = {.prove = &args->prove, .allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load};
+
+	struct kg_interrupt interrupt;
 
 	int code = kg_cli_profile(cli, args->profile, &profile, err);
 	if (code && args->profile)
@@ -150,13 +153,18 @@ static int check_text(const struct kg_cli *cli, const struct check_args *args, c
 	opts.profile = profile;
 	code = read_contract(cli, args->contract, profile, &contract, err);
 	opts.contract = contract;
-	if (!code)
+	if (!code) {
+		kg_interrupt_begin(&interrupt, &args->prove);
 		code = kg_check_program(text, len, &opts, &verdict, err);
+		kg_interrupt_end(&interrupt);
+	}
 	if (!code) {
 		gboolean is_static = args->no_load || (profile && !kg_profile_is_running(profile));
 		g_autofree char *sudo = args->no_load ? NULL : kg_show_missing_privilege(cli, verdict);
 		kg_show_exact_mends(cli, verdict);
 		code = kg_show_exit(verdict, is_static);
+		if (code == KG_EXIT_OK && contract && (!verdict->proof || verdict->proof->word != KG_PROOF_PROVED))
+			code = KG_EXIT_NOT_VERIFIED; /* what was asked for was not shown */
 		show(cli, args, text, verdict, code);
 		if (sudo && !cli->json)
 			kg_cli_note(cli, "the kernel's verifier was not asked; this does: %s", sudo);

@@ -33,6 +33,13 @@ void judge_built_in_begin(struct judge *j)
 			result_of_built_in(j, built_ins[i].kind, built_ins[i].what);
 }
 
+void judge_built_in_unknown(struct judge *j, const char *why)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(built_ins); i++)
+		if (!is_waived(j, built_ins[i].kind))
+			result_unknown(result_of_built_in(j, built_ins[i].kind, NULL), "%s", why);
+}
+
 struct path_of {
 	struct judge *j;
 	struct moment *m;

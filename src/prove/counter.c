@@ -457,7 +457,10 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	for (guint i = 0; i < ref->n; i++)
 		spread_addresses(last->x, i + 1 < ref->n ? ref->paths[i] : ref->paths[ref->n - 1]);
 	if (!replays(j, ref, &why)) {
-		result_unknown(r, "a counterexample was found, but does not replay (a mistake of kgent's): %s", why);
+		if (proof_is_stopped(j->opts))
+			result_unknown(r, "it was interrupted while a counterexample was made");
+		else
+			result_unknown(r, "a counterexample was found, but does not replay (a mistake of kgent's): %s", why);
 		return;
 	}
 	ce = write_down(ref, inputs, reads);

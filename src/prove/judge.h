@@ -113,6 +113,7 @@ void judge_point(struct judge *j, const struct kg_contract_clause *clause);
 void judge_span(struct judge *j, const struct kg_contract_clause *clause);
 void judge_built_in_path(struct judge *j, struct moment *m, const struct kg_path *path, const struct seen_all *seen);
 void judge_built_in_begin(struct judge *j);
+void judge_built_in_unknown(struct judge *j, const char *why); /* not all paths were seen */
 /* An aggregation that is asked for, on one path. TRUE: asked and answered. */
 void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, struct kg_obligation_result *r, struct moment *m,
 		     const struct kg_path *path, const struct seen_all *seen, const struct kg_expr_value *wanted, struct kg_word condition,

@@ -556,6 +556,7 @@ void ask_all_unknown(struct asking *a, const char *why)
 		if (asks[o->kind])
 			result_unknown(result_of(a->j, a->clause, o), "%s", why);
 	}
+	judge_built_in_unknown(a->j, why);
 }
 
 enum kg_answer before_of_path(void *user, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret)

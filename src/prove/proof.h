@@ -5,6 +5,7 @@
 
 struct kg_proof *proof_new(void);
 struct kg_obligation_result *proof_result(struct kg_proof *proof, enum kg_obligation_kind kind, const char *what);
+gboolean proof_is_stopped(const struct kg_prove_opts *opts);
 void fact_free(gpointer fact);
 void counterexample_free(gpointer ce);
 void ce_event_free(gpointer event);

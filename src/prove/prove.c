@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define INTERRUPTED "it was interrupted"
+#define POLL_MS 100
 #define MEMORY_MIB 2048 /* of the child, unless the caller says */
 
 const char *kg_proof_name(enum kg_proof_word word)
@@ -132,6 +136,11 @@ guint kg_proof_count(const struct kg_proof *proof, enum kg_proof_word word)
 	for (guint i = 0; i < proof->results->len; i++)
 		n += ((struct kg_obligation_result *)proof->results->pdata[i])->word == word;
 	return n;
+}
+
+gboolean proof_is_stopped(const struct kg_prove_opts *opts)
+{
+	return opts->bounds.stop && *opts->bounds.stop;
 }
 
 /* ---------------------------------------------------------------- executors */
@@ -349,6 +358,8 @@ static void conclude(struct judge *j)
 	find_vacuous(j);
 	find_uncovered(j);
 	say_assumptions(j);
+	if (proof_is_stopped(j->opts) && !j->proof->limit)
+		j->proof->limit = g_strdup(INTERRUPTED);
 	j->proof->word = kg_proof_count(j->proof, KG_PROOF_REFUTED) ? KG_PROOF_REFUTED
 			 : kg_proof_count(j->proof, KG_PROOF_UNKNOWN) ? KG_PROOF_UNKNOWN
 								      : KG_PROOF_PROVED;
@@ -378,19 +389,54 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 
 /* ---------------------------------------------------------------- the child process */
 
+static volatile int child_stop;
+
+/*
+ * In the child SIGINT is blocked but for this thread: the solver may be interrupted from a thread, not from a signal handler. Again and again, since it
+ * may have been between two questions.
+ */
+static gpointer wait_for_stop(gpointer signals)
+{
+	int number;
+
+	while (sigwait(signals, &number) != 0)
+		;
+	child_stop = 1;
+	for (;;) {
+		kg_symex_interrupt();
+		g_usleep(50000);
+	}
+	return NULL;
+}
+
+static void take_signals(void)
+{
+	static sigset_t signals;
+
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT); /* blocked since before the fork */
+	g_thread_unref(g_thread_new("stop", wait_for_stop, &signals));
+}
+
 static G_GNUC_NORETURN void prove_in_child(int to, const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 			     struct kg_profile *profile, const struct kg_prove_opts *opts)
 {
 	guint mib = opts->bounds.max_memory_mib ? opts->bounds.max_memory_mib : MEMORY_MIB;
 	struct rlimit limit = {(rlim_t)mib << 20, (rlim_t)mib << 20}, no_core = {0, 0};
+	struct kg_prove_opts own = *opts;
 	struct kg_proof *proof;
 	g_autofree char *json = NULL;
 	gsize n, at = 0;
 
+	setpgid(0, 0); /* what a terminal sends to all processes reaches this one through its parent */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setrlimit(RLIMIT_AS, &limit);
 	setrlimit(RLIMIT_CORE, &no_core);
-	proof = prove_here(object, program, contract, profile, opts);
+	take_signals();
+	own.bounds.stop = &child_stop;
+	proof = prove_here(object, program, contract, profile, &own);
 	json = kg_proof_json(proof);
 	n = strlen(json);
 	while (at < n) {
@@ -402,22 +448,37 @@ static G_GNUC_NORETURN void prove_in_child(int to, const struct kg_object *objec
 	_exit(0);
 }
 
-static GString *read_all(int fd)
+/* All that the child writes; what asks to stop is handed on to it: first in order, then at once. */
+static GString *read_all(int fd, pid_t child, const struct kg_prove_opts *opts)
 {
 	GString *text = g_string_new(NULL);
 	char buffer[65536];
-	ssize_t n;
+	int told = 0;
 
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR))
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int stop = opts->bounds.stop ? *opts->bounds.stop : 0;
+		ssize_t n;
+
+		if (stop > told) {
+			kill(child, stop > 1 ? SIGKILL : SIGINT);
+			told = stop;
+		}
+		if (poll(&p, 1, POLL_MS) <= 0)
+			continue; /* a signal, or nothing yet */
+		n = read(fd, buffer, sizeof(buffer));
 		if (n > 0)
 			g_string_append_len(text, buffer, n);
-	return text;
+		else if (n == 0 || errno != EINTR)
+			return text;
+	}
 }
 
 /* The child died: every obligation is unknown, and why. */
-static struct kg_proof *no_proof(const struct kg_contract *contract, int status)
+static struct kg_proof *no_proof(const struct kg_contract *contract, const struct kg_prove_opts *opts, int status)
 {
 	struct kg_proof *proof = proof_new();
+	gboolean is_stopped = proof_is_stopped(opts);
 	g_autofree char *why = WIFSIGNALED(status) ? g_strdup_printf("the proof ended with signal %d (%s)", WTERMSIG(status), g_strsignal(WTERMSIG(status)))
 						   : g_strdup_printf("the proof ended with code %d", WEXITSTATUS(status));
 
@@ -429,12 +490,15 @@ static struct kg_proof *no_proof(const struct kg_contract *contract, int status)
 				const struct kg_obligation *o = clause->obligations->pdata[i];
 				struct kg_obligation_result *r = proof_result(proof, o->kind, o->what);
 				r->contract_loc = o->loc;
-				result_unknown(r, "%s: out of memory, or the solver's fault", why);
+				if (is_stopped)
+					result_unknown(r, "%s", INTERRUPTED);
+				else
+					result_unknown(r, "%s: out of memory, or the solver's fault", why);
 			}
 		}
 	}
 	proof->word = KG_PROOF_UNKNOWN;
-	proof->limit = g_strdup(why);
+	proof->limit = g_strdup(is_stopped ? INTERRUPTED : why);
 	return proof;
 }
 
@@ -443,6 +507,7 @@ int kg_prove(const struct kg_object *object, const struct kg_bt_program *program
 {
 	static const struct kg_prove_opts defaults;
 	GString *text;
+	sigset_t interrupt, before;
 	int fds[2], status = 0;
 	pid_t pid;
 
@@ -453,7 +518,12 @@ int kg_prove(const struct kg_object *object, const struct kg_bt_program *program
 	}
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return kg_error_set(err, KG_E_IO, STAGE, "no pipe for the proof: %s", g_strerror(errno));
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &interrupt, &before);
 	pid = fork();
+	if (pid != 0)
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0) {
 		close(fds[0]);
 		close(fds[1]);
@@ -464,12 +534,16 @@ int kg_prove(const struct kg_object *object, const struct kg_bt_program *program
 		prove_in_child(fds[1], object, program, contract, profile, opts);
 	}
 	close(fds[1]);
-	text = read_all(fds[0]);
+	if (opts->is_proving)
+		*opts->is_proving = 1;
+	text = read_all(fds[0], pid, opts);
 	close(fds[0]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) || kg_proof_read(text->str, text->len, ret, NULL))
-		*ret = no_proof(contract, status);
+		*ret = no_proof(contract, opts, status);
+	if (opts->is_proving)
+		*opts->is_proving = 0;
 	g_string_free(text, TRUE);
 	return 0;
 }

@@ -49,6 +49,35 @@ static guint or(guint value, guint otherwise)
 	return value ? value : otherwise;
 }
 
+/* All executors, for kg_symex_interrupt(). */
+static GMutex living_lock;
+static GPtrArray *living;
+
+static void enlist(struct kg_symex *x)
+{
+	g_mutex_lock(&living_lock);
+	living = living ? living : g_ptr_array_new();
+	g_ptr_array_add(living, x);
+	g_mutex_unlock(&living_lock);
+}
+
+static void strike_out(struct kg_symex *x)
+{
+	g_mutex_lock(&living_lock);
+	g_ptr_array_remove_fast(living, x);
+	if (!living->len)
+		g_clear_pointer(&living, g_ptr_array_unref);
+	g_mutex_unlock(&living_lock);
+}
+
+void kg_symex_interrupt(void)
+{
+	g_mutex_lock(&living_lock);
+	for (guint i = 0; living && i < living->len; i++)
+		solver_interrupt(((struct kg_symex *)living->pdata[i])->solver);
+	g_mutex_unlock(&living_lock);
+}
+
 struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 {
 	static const struct kg_symex_opts defaults;
@@ -73,6 +102,7 @@ struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 	x->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	x->strings = g_string_chunk_new(4096);
 	x->owned = g_ptr_array_new_with_free_func(thing_free);
+	enlist(x);
 	return x;
 }
 
@@ -80,6 +110,7 @@ struct kg_symex *kg_symex_free(struct kg_symex *x)
 {
 	if (!x)
 		return NULL;
+	strike_out(x);
 	g_ptr_array_unref(x->inputs);
 	g_hash_table_destroy(x->input_of);
 	g_hash_table_destroy(x->types);
@@ -111,6 +142,13 @@ struct run {
 	void *user;
 };
 
+static gboolean is_stopped(struct kg_symex *x)
+{
+	if (x->opts.stop && *x->opts.stop)
+		x->limit = "it was interrupted";
+	return x->opts.stop && *x->opts.stop;
+}
+
 static void finish(struct run *run, struct kg_state *s)
 {
 	struct kg_path path = {.state = s, .event = run->event, .pcs = s->pcs, .reads = s->reads};
@@ -122,6 +160,10 @@ static void finish(struct run *run, struct kg_state *s)
 	path.result = s->cpu.reg[0];
 	path.is_complete = !s->why;
 	path.why = s->why;
+	if (path.is_complete && (is_stopped(run->x) || solver_is_broken(run->x->solver))) { /* its words mean nothing */
+		path.is_complete = FALSE;
+		path.why = run->x->limit ? run->x->limit : solver_reason(run->x->solver);
+	}
 	run->visit(&path, run->user);
 }
 
@@ -131,8 +173,8 @@ static gboolean is_over(struct kg_symex *x)
 		return TRUE;
 	if (x->n_paths >= x->opts.max_paths)
 		x->limit = sx_keepf(x, "more than %u paths", x->opts.max_paths);
-	else if (x->opts.stop && *x->opts.stop)
-		x->limit = "it was interrupted";
+	else if (is_stopped(x))
+		return TRUE;
 	else if (g_get_monotonic_time() > x->until)
 		x->limit = sx_keepf(x, "more than %u ms", x->opts.total_ms);
 	else if (solver_is_broken(x->solver))
@@ -454,6 +496,8 @@ static enum kg_answer answer_of(enum solver_answer answer)
 enum kg_answer kg_symex_can(struct kg_symex *x, struct kg_word condition)
 {
 	x->question = condition;
+	if (is_stopped(x))
+		return KG_UNKNOWN;
 	return answer_of(solver_check(x->solver, &condition));
 }
 
@@ -463,6 +507,8 @@ gboolean kg_symex_prefer(struct kg_symex *x, struct kg_word wish)
 
 	if (word_same(both, x->question))
 		return TRUE;
+	if (is_stopped(x))
+		return FALSE;
 	solver_save_model(x->solver);
 	if (solver_check(x->solver, &both) == SOLVER_SAT) {
 		x->question = both;
