@@ -3,24 +3,14 @@
  */
 #include "judge.h"
 
+#include "child.h"
 #include "proof.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define INTERRUPTED "it was interrupted"
-#define POLL_MS 100
-#define MEMORY_MIB 2048 /* of the child, unless the caller says */
 
 const char *kg_proof_name(enum kg_proof_word word)
 {
@@ -389,98 +379,12 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 
 /* ---------------------------------------------------------------- the child process */
 
-static volatile int child_stop;
-
-/*
- * In the child SIGINT is blocked but for this thread: the solver may be interrupted from a thread, not from a signal handler. Again and again, since it
- * may have been between two questions.
- */
-static gpointer wait_for_stop(gpointer signals)
-{
-	int number;
-
-	while (sigwait(signals, &number) != 0)
-		;
-	child_stop = 1;
-	for (;;) {
-		kg_symex_interrupt();
-		g_usleep(50000);
-	}
-	return NULL;
-}
-
-static void take_signals(void)
-{
-	static sigset_t signals;
-
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT); /* blocked since before the fork */
-	g_thread_unref(g_thread_new("stop", wait_for_stop, &signals));
-}
-
-static G_GNUC_NORETURN void prove_in_child(int to, const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
-			     struct kg_profile *profile, const struct kg_prove_opts *opts)
-{
-	guint mib = opts->bounds.max_memory_mib ? opts->bounds.max_memory_mib : MEMORY_MIB;
-	struct rlimit limit = {(rlim_t)mib << 20, (rlim_t)mib << 20}, no_core = {0, 0};
-	struct kg_prove_opts own = *opts;
-	struct kg_proof *proof;
-	g_autofree char *json = NULL;
-	gsize n, at = 0;
-
-	setpgid(0, 0); /* what a terminal sends to all processes reaches this one through its parent */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setrlimit(RLIMIT_AS, &limit);
-	setrlimit(RLIMIT_CORE, &no_core);
-	take_signals();
-	own.bounds.stop = &child_stop;
-	proof = prove_here(object, program, contract, profile, &own);
-	json = kg_proof_json(proof);
-	n = strlen(json);
-	while (at < n) {
-		ssize_t k = write(to, json + at, n - at);
-		if (k < 0 && errno != EINTR)
-			_exit(1);
-		at += k > 0 ? (gsize)k : 0;
-	}
-	_exit(0);
-}
-
-/* All that the child writes; what asks to stop is handed on to it: first in order, then at once. */
-static GString *read_all(int fd, pid_t child, const struct kg_prove_opts *opts)
-{
-	GString *text = g_string_new(NULL);
-	char buffer[65536];
-	int told = 0;
-
-	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int stop = opts->bounds.stop ? *opts->bounds.stop : 0;
-		ssize_t n;
-
-		if (stop > told) {
-			kill(child, stop > 1 ? SIGKILL : SIGINT);
-			told = stop;
-		}
-		if (poll(&p, 1, POLL_MS) <= 0)
-			continue; /* a signal, or nothing yet */
-		n = read(fd, buffer, sizeof(buffer));
-		if (n > 0)
-			g_string_append_len(text, buffer, n);
-		else if (n == 0 || errno != EINTR)
-			return text;
-	}
-}
-
 /* The child died: every obligation is unknown, and why. */
 static struct kg_proof *no_proof(const struct kg_contract *contract, const struct kg_prove_opts *opts, int status)
 {
 	struct kg_proof *proof = proof_new();
 	gboolean is_stopped = proof_is_stopped(opts);
-	g_autofree char *why = WIFSIGNALED(status) ? g_strdup_printf("the proof ended with signal %d (%s)", WTERMSIG(status), g_strsignal(WTERMSIG(status)))
-						   : g_strdup_printf("the proof ended with code %d", WEXITSTATUS(status));
+	g_autofree char *why = child_why(status);
 
 	for (guint w = 0; w < 1 && contract->ways->len; w++) {
 		const struct kg_contract_way *way = contract->ways->pdata[0];
@@ -502,48 +406,38 @@ static struct kg_proof *no_proof(const struct kg_contract *contract, const struc
 	return proof;
 }
 
+struct proving {
+	const struct kg_object *object;
+	const struct kg_bt_program *program;
+	const struct kg_contract *contract;
+	struct kg_profile *profile;
+};
+
+static char *prove_in_child(void *user, const struct kg_prove_opts *opts)
+{
+	struct proving *p = user;
+
+	return kg_proof_json(prove_here(p->object, p->program, p->contract, p->profile, opts));
+}
+
 int kg_prove(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 	     struct kg_profile *profile, const struct kg_prove_opts *opts, struct kg_proof **ret, struct kg_error *err)
 {
 	static const struct kg_prove_opts defaults;
-	GString *text;
-	sigset_t interrupt, before;
-	int fds[2], status = 0;
-	pid_t pid;
+	struct proving p = {object, program, contract, profile};
+	GString *text = NULL;
+	int status = 0, r;
 
 	opts = opts ? opts : &defaults;
 	if (opts->in_process) {
 		*ret = prove_here(object, program, contract, profile, opts);
 		return 0;
 	}
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return kg_error_set(err, KG_E_IO, STAGE, "no pipe for the proof: %s", g_strerror(errno));
-	sigemptyset(&interrupt);
-	sigaddset(&interrupt, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &interrupt, &before);
-	pid = fork();
-	if (pid != 0)
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (pid < 0) {
-		close(fds[0]);
-		close(fds[1]);
-		return kg_error_set(err, KG_E_IO, STAGE, "no process for the proof: %s", g_strerror(errno));
-	}
-	if (pid == 0) {
-		close(fds[0]);
-		prove_in_child(fds[1], object, program, contract, profile, opts);
-	}
-	close(fds[1]);
-	if (opts->is_proving)
-		*opts->is_proving = 1;
-	text = read_all(fds[0], pid, opts);
-	close(fds[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) || kg_proof_read(text->str, text->len, ret, NULL))
+	r = child_run(prove_in_child, &p, opts, &text, &status, err);
+	if (r)
+		return r;
+	if (status || kg_proof_read(text->str, text->len, ret, NULL))
 		*ret = no_proof(contract, opts, status);
-	if (opts->is_proving)
-		*opts->is_proving = 0;
 	g_string_free(text, TRUE);
 	return 0;
 }
