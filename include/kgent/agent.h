@@ -76,6 +76,23 @@ struct kg_check_opts {
 int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret,
 		     struct kg_error *err);
 
+/** A text and the instructions that the installed bpftrace makes of it. Release with kg_compiled_clear(). */
+struct kg_compiled {
+	struct kg_bt_program *program;
+	struct kg_object *object; /**< with kg_object_bpftrace() */
+};
+/**
+ * Compile a program to look at its instructions. Nothing is loaded; policy is asked before a compiler sees it, since a program can read files while it is
+ * compiled.
+ *
+ * @param text  NUL-terminated
+ * @param opts  profile, tool, limits, allowed and pid are used
+ * @param diags findings about the text
+ * @return 0; -KG_E_PARSE: it does not parse or compile, see [diags]; -KG_E_REFUSED: policy, see [diags]; -KG_E_TOOL and others: of the environment
+ */
+int kg_compile_program(const char *text, const struct kg_check_opts *opts, GPtrArray *diags, struct kg_compiled *ret, struct kg_error *err);
+void kg_compiled_clear(struct kg_compiled *compiled);
+
 /** The check of that name, borrowed, or NULL. */
 const struct kg_check *kg_verdict_find(const struct kg_verdict *verdict, const char *name);
 /** The first check that failed, borrowed, or NULL. */

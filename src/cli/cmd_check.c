@@ -2,6 +2,7 @@
  * kgent check: all checks on a given program, for people and for tools that write programs. Needs no model; the static part needs
  * no privilege.
  */
+#include "bound.h"
 #include "cli.h"
 #include "files.h"
 #include "interrupt.h"
@@ -13,7 +14,7 @@
 const struct kg_option kg_check_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"contract", 0, "FILE", "what the program must do (docs/contracts.md): prove that it does, or show where not"},
-	{"bound", 0, "NAME=N", "how far the proof goes: time (s), question (ms), paths, steps, unroll, memory (MiB); repeatable"},
+	{"bound", 0, "NAME=N", KG_BOUND_HELP},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
 	{NULL},
@@ -27,31 +28,6 @@ struct check_args {
 	gboolean no_load;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
 };
-
-/* "paths=10000" */
-static int set_bound(struct kg_symex_opts *bounds, const char *text, struct kg_error *err)
-{
-	const struct {
-		const char *name;
-		guint *value;
-		guint unit;
-	} all[] = {
-		{"time", &bounds->total_ms, 1000}, {"question", &bounds->solver_ms, 1}, {"paths", &bounds->max_paths, 1},
-		{"steps", &bounds->max_steps, 1}, {"unroll", &bounds->max_unroll, 1}, {"memory", &bounds->max_memory_mib, 1},
-	};
-	const char *equals = strchr(text, '=');
-	guint64 n = 0;
-
-	for (gsize i = 0; equals && i < G_N_ELEMENTS(all); i++)
-		if (strlen(all[i].name) == (gsize)(equals - text) && g_str_has_prefix(text, all[i].name)) {
-			if (!g_ascii_string_to_unsigned(equals + 1, 10, 1, 1000000000 / all[i].unit, &n, NULL))
-				return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: %s is no number from 1 to %u", text, equals + 1,
-						    1000000000 / all[i].unit);
-			*all[i].value = (guint)n * all[i].unit;
-			return 0;
-		}
-	return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: it is NAME=N with time, question, paths, steps, unroll or memory", text);
-}
 
 static int parse_args(int argc, char **argv, struct check_args *args, struct kg_error *err)
 {
@@ -72,7 +48,7 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 		} else if (!strcmp(option->name, "contract")) {
 			args->contract = walk.value;
 		} else if (!strcmp(option->name, "bound")) {
-			if (set_bound(&args->prove.bounds, walk.value, err))
+			if (kg_cli_bound(&args->prove.bounds, walk.value, err))
 				return -KG_E_INVAL;
 		} else if (!strcmp(option->name, "no-load")) {
 			args->no_load = TRUE;

@@ -29,6 +29,7 @@ static const struct command {
 	{"ask", "\"PROMPT\"", "answer a question about this machine; the word ask can be left out", kg_cmd_ask, kg_ask_options,
 	 "PROMPT may be several words without quotes; - reads it from standard input.\n"},
 	{"check", "[FILE]", "make all checks on a bpftrace program; without FILE: standard input", kg_cmd_check, kg_check_options, NULL},
+	{"diff", "A.bt B.bt", "do two bpftrace programs show the same? Proved, or a state in which they do not", kg_cmd_diff, kg_diff_options, NULL},
 	{"explain", "[FILE]", "tell in plain words what a bpftrace program does", kg_cmd_explain, kg_explain_options, NULL},
 	{"probes", "WORDS", "find attach points by words, or look one up by its name", kg_cmd_probes, kg_probes_options,
 	 "An attach point is written as in bpftrace, for example kprobe:tcp_connect; with * it is a pattern.\n"},

@@ -476,3 +476,24 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	g_ptr_array_set_free_func(r->counterexamples, counterexample_free);
 	g_ptr_array_add(r->counterexamples, ce);
 }
+
+/* ---------------------------------------------------------------- for others */
+
+void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	struct kg_symex *x = ref->moments[0]->x;
+
+	if (ref->n > 1)
+		wish_threads(x, ref);
+	wish_all(x, inputs, reads);
+}
+
+void counter_spread(struct kg_symex *x, const struct kg_path *path)
+{
+	spread_addresses(x, path);
+}
+
+struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	return write_down(ref, inputs, reads);
+}

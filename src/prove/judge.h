@@ -93,6 +93,11 @@ struct refutation {
 /* Replay it and add it to [r]; what does not replay makes the obligation unknown and says so. */
 void refute(struct judge *j, struct kg_obligation_result *r, const struct refutation *refutation);
 
+/* Its parts, for who replays by himself (diff.c): make the last model telling; put objects at places of their own; write it down. */
+void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
+void counter_spread(struct kg_symex *x, const struct kg_path *path);
+struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
+
 /* ---- point.c, span.c, builtin.c */
 /* One clause, asked of the program at the last of some events. */
 struct asking {
