@@ -108,6 +108,11 @@ typedef void (*kg_path_fn)(const struct kg_path *path, void *user);
 struct kg_state *kg_symex_start(struct kg_symex *x, const struct kg_object *object, enum kg_maps_at_first maps);
 struct kg_state *kg_state_free(struct kg_state *state);
 /**
+ * A copy of [state] that knows what was decided on [path], so that it is not asked again: for a second program on the same event, run within the visit
+ * of the path. The caller's.
+ */
+struct kg_state *kg_state_knowing(const struct kg_state *state, const struct kg_path *path);
+/**
  * Run [program] on [event], from [from] (which stays as it is), and call [visit] at the end of each path.
  *
  * [visit] may call kg_symex_run() again with path->state: so scenarios are walked.

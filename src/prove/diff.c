@@ -323,6 +323,35 @@ static void step_is_done(struct diffing *d, const struct kg_state *states[2])
 	d->at--;
 }
 
+/*
+ * The solver writes comparisons differently once it knows a quotient (solver.c, compare_quotients()): so that both sides get the same words, programs
+ * that divide run once for nothing.
+ */
+static gboolean divides(const struct kg_bpf_program *p)
+{
+	for (guint pc = 0; pc < p->n_insns; pc++) {
+		guint class = BPF_CLASS(p->insns[pc].code), op = BPF_OP(p->insns[pc].code);
+		if ((class == BPF_ALU || class == BPF_ALU64) && (op == BPF_DIV || op == BPF_MOD))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void visit_nothing(const struct kg_path *path, void *user)
+{
+	(void)path;
+	(void)user;
+}
+
+static void warm_up(struct diffing *d, const struct kg_state *from[2])
+{
+	for (int s = 0; s < 2; s++) {
+		int program = d->steps[d->at]->program[s];
+		if (program >= 0 && divides(d->side[s].object->programs->pdata[program]))
+			kg_symex_run(d->x, d->side[s].object, (guint)program, d->moments[d->at]->event, from[s], visit_nothing, NULL, NULL);
+	}
+}
+
 struct visiting {
 	struct diffing *d;
 	int s;
@@ -334,6 +363,7 @@ static void visit(const struct kg_path *path, void *user)
 	struct visiting *v = user;
 	struct diffing *d = v->d;
 	const struct kg_state *states[2] = {v->from[0], v->from[1]};
+	struct kg_state *known;
 	guint at = d->at;
 
 	if (is_over(d))
@@ -344,10 +374,13 @@ static void visit(const struct kg_path *path, void *user)
 	}
 	d->paths[at][v->s] = *path;
 	states[v->s] = path->state;
+	known = kg_state_knowing(states[!v->s], path);
+	states[!v->s] = known;
 	if (v->s == 0)
 		run_side(d, 1, states);
 	else
 		step_is_done(d, states);
+	kg_state_free(known);
 	d->at = at;
 }
 
@@ -357,6 +390,8 @@ static void run_side(struct diffing *d, int s, const struct kg_state *from[2])
 	int program = d->steps[d->at]->program[s];
 	_cleanup_error_ struct kg_error e = {0};
 
+	if (s == 0)
+		warm_up(d, from);
 	if (program < 0) { /* nothing runs here: the maps stay as they are */
 		if (s == 0)
 			run_side(d, 1, from);

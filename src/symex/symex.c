@@ -567,3 +567,15 @@ struct kg_symex_cost kg_symex_cost(const struct kg_symex *x)
 
 	return (struct kg_symex_cost){x->n_paths, x->n_steps, cost.checks, cost.unknowns, cost.ns};
 }
+
+struct kg_state *kg_state_knowing(const struct kg_state *state, const struct kg_path *path)
+{
+	struct kg_state *copy = state_copy(state);
+	GHashTableIter it;
+	gpointer term, value;
+
+	g_hash_table_iter_init(&it, path->state->decided);
+	while (g_hash_table_iter_next(&it, &term, &value))
+		g_hash_table_insert(copy->decided, term, value);
+	return copy;
+}
