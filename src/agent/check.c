@@ -365,6 +365,30 @@ static void proof_says(struct kg_check *check, const struct kg_proof *proof)
 		check->mend = g_strdup(first->mend);
 }
 
+/* Can the contract fail? One that refutes no wrong variant has shown nothing. */
+static void mutate(struct checking *c, struct kg_check *check, const struct kg_object *object, const struct kg_prove_opts *prove)
+{
+	struct kg_check_opts opts = *c->opts;
+	g_autofree char *summary = NULL, *detail = NULL;
+	_cleanup_error_ struct kg_error err = {0};
+
+	if (prove->bounds.stop && *prove->bounds.stop)
+		return;
+	opts.tool = c->tool;
+	opts.limits = &c->verdict->limits;
+	opts.prove = prove;
+	if (kg_mutate(c->verdict->program, object, &opts, &c->verdict->mutation, &err)) {
+		detail = g_strdup_printf("%s; wrong variants were not tried: %s", check->detail, err.msg);
+	} else {
+		summary = kg_mutation_summary(c->verdict->mutation);
+		detail = g_strdup_printf("%s; %s", check->detail, summary);
+		if (c->verdict->mutation->n_wrong && !c->verdict->mutation->n_refuted && check->result == KG_CHECK_PASSED)
+			check->result = KG_CHECK_NOT_CHECKED;
+	}
+	g_free(check->detail);
+	check->detail = g_steal_pointer(&detail);
+}
+
 static void check_proof(struct checking *c, struct kg_check *check)
 {
 	struct kg_object *object = NULL;
@@ -385,6 +409,8 @@ static void check_proof(struct checking *c, struct kg_check *check)
 		error_not_checked(check, &err);
 	else
 		proof_says(check, c->verdict->proof);
+	if (c->verdict->proof && c->opts->mutate && c->verdict->proof->word != KG_PROOF_REFUTED)
+		mutate(c, check, object, &prove);
 	kg_object_free(object);
 }
 

@@ -15,6 +15,7 @@ const struct kg_option kg_check_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"contract", 0, "FILE", "what the program must do (docs/contracts.md): prove that it does, or show where not"},
 	{"bound", 0, "NAME=N", KG_BOUND_HELP},
+	{"mutate", 0, NULL, "with --contract: hold wrong variants of the program against it too, to see whether it can fail"},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
 	{NULL},
@@ -25,7 +26,8 @@ struct check_args {
 	const char *profile;
 	const char *contract;
 	struct kg_prove_opts prove;
-	gboolean no_load;
+	struct kg_mutate_opts mutate;
+	gboolean no_load, wants_mutants;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
 };
 
@@ -50,6 +52,8 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 		} else if (!strcmp(option->name, "bound")) {
 			if (kg_cli_bound(&args->prove.bounds, walk.value, err))
 				return -KG_E_INVAL;
+		} else if (!strcmp(option->name, "mutate")) {
+			args->wants_mutants = TRUE;
 		} else if (!strcmp(option->name, "no-load")) {
 			args->no_load = TRUE;
 		} else {
@@ -57,6 +61,8 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 		}
 	}
 	g_ptr_array_add(args->allowed, NULL);
+	if (args->wants_mutants && !args->contract)
+		return kg_error_set(err, KG_E_INVAL, "options", "--mutate needs --contract FILE: what wrong variants are held against");
 	return 0;
 }
 
@@ -77,6 +83,10 @@ static void show(const struct kg_cli *cli, const struct check_args *args, const 
 			if (verdict->proof) {
 				g_string_append_c(out, '\n');
 				kg_proof_text(verdict->proof, text, cli->color_out, out);
+			}
+			if (verdict->mutation) {
+				g_string_append_c(out, '\n');
+				kg_mutation_text(verdict->mutation, cli->color_out, out);
 			}
 		}
 	}
@@ -129,6 +139,7 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 	opts.profile = profile;
 	code = read_contract(cli, args->contract, profile, &contract, err);
 	opts.contract = contract;
+	opts.mutate = args->wants_mutants ? &args->mutate : NULL;
 	if (!code) {
 		kg_interrupt_begin(&interrupt, &args->prove);
 		code = kg_check_program(text, len, &opts, &verdict, err);
@@ -139,7 +150,7 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 		g_autofree char *sudo = args->no_load ? NULL : kg_show_missing_privilege(cli, verdict);
 		kg_show_exact_mends(cli, verdict);
 		code = kg_show_exit(verdict, is_static);
-		if (code == KG_EXIT_OK && contract && (!verdict->proof || verdict->proof->word != KG_PROOF_PROVED))
+		if (code == KG_EXIT_OK && contract && kg_verdict_find(verdict, "proof")->result != KG_CHECK_PASSED)
 			code = KG_EXIT_NOT_VERIFIED; /* what was asked for was not shown */
 		show(cli, args, text, verdict, code);
 		if (sudo && !cli->json)
