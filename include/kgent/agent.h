@@ -94,7 +94,7 @@ struct kg_check_opts {
 	int pid;                       /**< as it will be run: bpftrace -p; 0: none */
 	const char *command;           /**< as it will be run: bpftrace -c; NULL: none. Not executed by any check */
 	gboolean no_load;              /**< static checks, the build and the proof only */
-	const struct kg_contract *contract; /**< what it must do; NULL: nothing is proved */
+	const struct kg_contract *contract; /**< what it must do; NULL: nothing is proved but assert() of the program itself */
 	const struct kg_prove_opts *prove;  /**< bounds of the proof; NULL: defaults */
 	const struct kg_mutate_opts *mutate;/**< hold wrong variants against the contract too; NULL: no */
 };

@@ -83,14 +83,16 @@ struct kg_prove_opts {
  * then being unknown because "it was interrupted"; more than 1 ends it at once, with nothing.
  *
  * @param object   of the program; with kg_object_bpftrace() where it is bpftrace's
- * @param program  the text's tree that [object] was compiled from; NULL for C
- * @param contract passed kg_contract_check()
+ * @param program  the text's tree that [object] was compiled from, with kg_bt_lower_inline(); NULL for C
+ * @param contract passed kg_contract_check(); NULL: only what the program asserts of itself, with assert(), is asked
  * @param profile  of the kernel that the object was compiled for
  * @param ret      the caller's
  * @return 0, whatever the outcome; -KG_E_IO, -KG_E_NOMEM
  */
 int kg_prove(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 	     struct kg_profile *profile, const struct kg_prove_opts *opts, struct kg_proof **ret, struct kg_error *err);
+/** Take what [from] says of inline assertions over into [proof]; the rest of [from] is dropped with it. */
+void kg_proof_take_inline(struct kg_proof *proof, struct kg_proof *from);
 struct kg_proof *kg_proof_free(struct kg_proof *proof);
 /** How many results are [word]. */
 guint kg_proof_count(const struct kg_proof *proof, enum kg_proof_word word);

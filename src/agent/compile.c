@@ -5,10 +5,27 @@
 
 #include <string.h>
 
-static int read_text(const char *text, const struct kg_check_opts *opts, GPtrArray *diags, struct kg_compiled *ret, gboolean *ret_unsafe, struct kg_error *err)
+/* Without what is for the proof alone. */
+static int parse(const char *text, GPtrArray *diags, struct kg_bt_program **ret, char **ret_text)
+{
+	guint before = kg_diags_errors(diags);
+	int r = kg_bt_parse(text, strlen(text), diags, ret);
+
+	if (r)
+		return r;
+	kg_bt_check_inline(*ret, diags);
+	if (kg_diags_errors(diags) > before)
+		return -KG_E_PARSE;
+	*ret_text = kg_bt_without_inline(*ret, text);
+	*ret = kg_bt_free(*ret);
+	return kg_bt_parse(*ret_text, strlen(*ret_text), diags, ret);
+}
+
+static int read_text(const char *text, const struct kg_check_opts *opts, GPtrArray *diags, struct kg_compiled *ret, char **ret_text, gboolean *ret_unsafe,
+		     struct kg_error *err)
 {
 	struct kg_effects *effects = NULL;
-	int r = kg_bt_parse(text, strlen(text), diags, &ret->program);
+	int r = parse(text, diags, &ret->program, ret_text);
 
 	if (r)
 		return kg_error_set(err, KG_E_PARSE, "compile", "it does not parse");
@@ -47,14 +64,15 @@ int kg_compile_program(const char *text, const struct kg_check_opts *opts, GPtrA
 	struct kg_bpftrace found = {0};
 	struct kg_build_opts how = {.tool = opts->tool, .limits = opts->limits, .pid = opts->pid};
 	g_autoptr(GBytes) elf = NULL;
-	int r = read_text(text, opts, diags, ret, &how.allow_unsafe, err);
+	g_autofree char *plain = NULL;
+	int r = read_text(text, opts, diags, ret, &plain, &how.allow_unsafe, err);
 
 	if (r == 0 && !how.tool) {
 		r = kg_bpftrace_find(&found, err);
 		how.tool = &found;
 	}
 	if (r == 0)
-		r = build(text, &how, diags, &elf, err);
+		r = build(plain, &how, diags, &elf, err);
 	if (r == 0)
 		r = kg_object_read(elf, opts->profile, &ret->object, err);
 	if (r == 0)

@@ -20,7 +20,7 @@ static const struct {
 
 static gboolean is_waived(const struct judge *j, enum kg_obligation_kind kind)
 {
-	for (guint i = 0; i < j->contract->waivers->len; i++)
+	for (guint i = 0; j->contract && i < j->contract->waivers->len; i++)
 		if (((struct kg_contract_waiver *)j->contract->waivers->pdata[i])->kind == kind)
 			return TRUE;
 	return FALSE;

@@ -117,6 +117,7 @@ void ask_all_unknown(struct asking *a, const char *why);
 void judge_point(struct judge *j, const struct kg_contract_clause *clause);
 void judge_span(struct judge *j, const struct kg_contract_clause *clause);
 void judge_built_in_path(struct judge *j, struct moment *m, const struct kg_path *path, const struct seen_all *seen);
+void judge_inline(struct judge *j); /* inline.c: assertions of the program itself */
 void judge_built_in_begin(struct judge *j);
 void judge_built_in_unknown(struct judge *j, const char *why); /* not all paths were seen */
 /* An aggregation that is asked for, on one path. TRUE: asked and answered. */

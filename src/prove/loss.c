@@ -360,7 +360,7 @@ static gboolean see(const struct kg_bt_node *node, const struct kg_bt_node *pare
 			    kg_bt_kid(parent, 0) == node;
 
 	of_stacks(l, node);
-	if (node->kind == KG_BT_MAP && is_write) {
+	if (node->kind == KG_BT_MAP && is_write && !g_str_has_prefix(node->text, KG_BT_OWN_MAPS)) {
 		of_map(l, node);
 		of_beginnings(l, node);
 	} else if (node->kind == KG_BT_CALL) {

@@ -5,6 +5,9 @@
 
 #include <jansson.h>
 
+#define INLINE_ASSUMES "of the program itself, for its own assertions: " /* what the assumptions that assume() made begin with */
+#define INLINE_UNCOVERED "assume(" /* ... and notes on those that mean nothing */
+
 struct kg_proof *proof_new(void);
 struct kg_obligation_result *proof_result(struct kg_proof *proof, enum kg_obligation_kind kind, const char *what);
 gboolean proof_is_stopped(const struct kg_prove_opts *opts);

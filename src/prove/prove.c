@@ -303,10 +303,12 @@ static GPtrArray *points_of(struct judge *j)
 static void judge_contract(struct judge *j)
 {
 	g_autoptr(GPtrArray) points = points_of(j);
-	const struct kg_contract_way *way = kg_contract_way_for(j->contract, points);
+	const struct kg_contract_way *way = j->contract ? kg_contract_way_for(j->contract, points) : NULL;
 
-	judge_built_in_begin(j);
-	for (guint i = 0; i < way->clauses->len; i++)
+	if (j->contract)
+		judge_built_in_begin(j);
+	judge_inline(j);
+	for (guint i = 0; way && i < way->clauses->len; i++)
 		judge_clause(j, way->clauses->pdata[i]);
 }
 
@@ -343,6 +345,41 @@ static void say_assumptions(struct judge *j)
 		g_ptr_array_add(j->proof->assumptions, g_strdup(always[i]));
 }
 
+static void set_word(struct kg_proof *proof)
+{
+	proof->word = kg_proof_count(proof, KG_PROOF_REFUTED) ? KG_PROOF_REFUTED
+		      : kg_proof_count(proof, KG_PROOF_UNKNOWN) ? KG_PROOF_UNKNOWN
+								: KG_PROOF_PROVED;
+}
+
+static void take_texts(GPtrArray *to, const GPtrArray *from, const char *prefix)
+{
+	for (guint i = 0; i < from->len; i++)
+		if (g_str_has_prefix(from->pdata[i], prefix))
+			g_ptr_array_add(to, g_strdup(from->pdata[i]));
+}
+
+void kg_proof_take_inline(struct kg_proof *proof, struct kg_proof *from)
+{
+	for (guint i = 0; i < from->results->len;) {
+		const struct kg_obligation_result *r = from->results->pdata[i];
+		if (r->kind == KG_OBLIGATION_ASSERT)
+			g_ptr_array_add(proof->results, g_ptr_array_steal_index(from->results, i));
+		else
+			i++;
+	}
+	take_texts(proof->assumptions, from->assumptions, INLINE_ASSUMES);
+	take_texts(proof->uncovered, from->uncovered, INLINE_UNCOVERED);
+	if (!proof->limit)
+		proof->limit = g_strdup(from->limit);
+	proof->n_paths += from->n_paths;
+	proof->n_checks += from->n_checks;
+	proof->took_ns += from->took_ns;
+	proof->solver_ns += from->solver_ns;
+	set_word(proof);
+	kg_proof_free(from);
+}
+
 static void conclude(struct judge *j)
 {
 	find_vacuous(j);
@@ -350,9 +387,7 @@ static void conclude(struct judge *j)
 	say_assumptions(j);
 	if (proof_is_stopped(j->opts) && !j->proof->limit)
 		j->proof->limit = g_strdup(INTERRUPTED);
-	j->proof->word = kg_proof_count(j->proof, KG_PROOF_REFUTED) ? KG_PROOF_REFUTED
-			 : kg_proof_count(j->proof, KG_PROOF_UNKNOWN) ? KG_PROOF_UNKNOWN
-								      : KG_PROOF_PROVED;
+	set_word(j->proof);
 }
 
 static struct kg_proof *prove_here(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
@@ -365,7 +400,7 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	j.result_of = g_hash_table_new(NULL, NULL);
 	j.covered = g_hash_table_new(NULL, NULL);
 	j.matched = g_hash_table_new(NULL, NULL);
-	j.seer = seer_new(object, program, contract->record, profile);
+	j.seer = seer_new(object, program, contract ? contract->record : NULL, profile);
 	judge_contract(&j);
 	conclude(&j);
 	proof_losses(j.proof, object, program, profile, opts->limits);
@@ -386,7 +421,7 @@ static struct kg_proof *no_proof(const struct kg_contract *contract, const struc
 	gboolean is_stopped = proof_is_stopped(opts);
 	g_autofree char *why = child_why(status);
 
-	for (guint w = 0; w < 1 && contract->ways->len; w++) {
+	for (guint w = 0; contract && w < 1 && contract->ways->len; w++) {
 		const struct kg_contract_way *way = contract->ways->pdata[0];
 		for (guint c = 0; c < way->clauses->len; c++) {
 			const struct kg_contract_clause *clause = way->clauses->pdata[c];
