@@ -115,6 +115,31 @@ def bench_parse():
         row("bpftrace -d, 10 KB (parses and compiles)", BPFTRACE and times([BPFTRACE, "-d", file.name], 3))
 
 
+CORE_OBJECT = """
+#define SEC(x) __attribute__((section(x), used))
+struct task_struct { int pid; int tgid; } __attribute__((preserve_access_index));
+SEC("tp_btf/sched_switch") int f(struct task_struct **ctx) { return ctx[1]->pid + ctx[1]->tgid; }
+char _license[] SEC("license") = "GPL";
+"""
+
+
+def bench_disasm():
+    table("disassembly")
+    with tempfile.TemporaryDirectory() as folder:
+        program, source, objfile = (os.path.join(folder, name) for name in ("p.bt", "p.c", "p.o"))
+        with open(program, "w", encoding="utf-8") as file:
+            file.write("tracepoint:syscalls:sys_enter_openat { @[comm, str(args->filename)] = count(); }\n")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(CORE_OBJECT)
+        row("kgent disasm, a bpftrace program", times([KGENT, "disasm", program], 5))
+        row("bpftrace --emit-elf, the same (compiles it only)",
+            BPFTRACE and times([BPFTRACE, "--emit-elf", os.path.join(folder, "p.elf"), program], 5))
+        if run_once(["clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", objfile]) if shutil.which("clang") else None:
+            row("kgent disasm, an object of clang, CO-RE applied", times([KGENT, "disasm", objfile], 20))
+            row("llvm-objdump -d, the same, nothing applied",
+                shutil.which("llvm-objdump") and times(["llvm-objdump", "-d", objfile], 20))
+
+
 def bench_memory():
     print(f"\n{'peak memory of an answer (< 100 MB)':60}")
     for name, command in (("kgent", [INSIDE, "answer", SENTENCES[0]]), ("bpftrace -l", [BPFTRACE, "-l"] if BPFTRACE else None)):
@@ -124,7 +149,7 @@ def bench_memory():
 
 def main():
     subprocess.run(["ninja", "-C", BUILD, "bench/kgent-bench"], check=True, stdout=subprocess.DEVNULL)
-    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_memory):
+    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_disasm, bench_memory):
         bench()
 
 

@@ -1,7 +1,7 @@
 # bash completion for kgent
 _kgent() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word command=ask i
-	local commands="ask check explain probes doctor help"
+	local commands="ask check explain disasm probes doctor help"
 	local common="--json --quiet --help --version"
 	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --engine --profile"
 
@@ -20,7 +20,7 @@ _kgent() {
 	case $command in
 	ask) mapfile -t COMPREPLY < <(compgen -W "$commands $ask $common" -- "$cur") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W "--allow --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
-	explain) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	explain | disasm) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
 	probes) mapfile -t COMPREPLY < <(compgen -W "--limit --profile $common" -- "$cur") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W "--refresh $common" -- "$cur") ;;
 	help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;

@@ -123,8 +123,8 @@ struct kg_expr_env {
 	int (*read)(void *self, enum kg_space space, struct kg_word address, unsigned n_bytes, struct kg_word *ret, struct kg_error *err);
 	/**
 	 * A builtin: pid, tid, uid, gid, cpu, nsecs, elapsed, cgroup, curtask, comm, rand, and arg0... of USDT probes; data and data_end of
-	 * packet programs (pointers to the packet); "kaddr:NAME", the address of a kernel symbol. [ret] comes with kind, width, sign, type and, for comm, 16 bytes set; the call fills
-	 * word or bytes[].
+	 * packet programs (pointers to the packet); "kaddr:NAME", the address of a kernel symbol. [ret] comes with kind, width, sign,
+	 * type and, for comm, 16 bytes set; the call fills word or bytes[].
 	 */
 	int (*builtin)(void *self, const char *name, struct kg_expr_value *ret, struct kg_error *err);
 };
@@ -155,7 +155,10 @@ int kg_expr_shown(const struct kg_expr_value *value, enum kg_as as, const struct
  */
 int kg_expr_equal(const struct kg_expr_value *a, const struct kg_expr_value *b, const struct kg_expr_env *env, struct kg_word *ret,
 		  struct kg_error *err);
-/** The bytes of an OBJECT or BYTES, or of a NUMBER's memory form ([width] bits, in its own byte order): an array of *ret_n words of 8 bits, kept in env->keep. */
+/**
+ * The bytes of an OBJECT or BYTES, or of a NUMBER's memory form ([width] bits, in its own byte order): an array of *ret_n words of 8 bits,
+ * kept in env->keep.
+ */
 int kg_expr_bytes(const struct kg_expr_value *value, const struct kg_expr_env *env, struct kg_word **ret, guint *ret_n,
 		  struct kg_error *err);
 

@@ -13,6 +13,7 @@
 #include <kgent/isa.h>
 #include <kgent/object.h>
 
+/* Loads through typed pointers (programs of tracing and LSM): below 0x800000000000 they give 0, as the kernel makes them do; elsewhere kernel memory. */
 /** Where things lie in the interpreter's address space. Addresses outside are kernel or user memory of the world. */
 #define KG_AT_STACK 0x6b00000000000000ull  /**< r10 of frame 0 is KG_AT_STACK + 512; frame n lies n * 0x10000 above */
 #define KG_AT_CONTEXT 0x6b10000000000000ull

@@ -87,8 +87,12 @@ int kg_object_read(GBytes *elf, struct kg_profile *profile, struct kg_object **r
  */
 int kg_object_bpftrace(struct kg_object *object, const struct kg_bt_program *program, const struct kg_bpftrace *tool,
 		       const struct kg_bpftrace_limits *limits, struct kg_profile *profile, struct kg_error *err);
+/** The name of a map type ("percpu_hash"), or NULL. Static. */
+const char *kg_map_type_name(uint32_t type);
 /**
  * The disassembly of a program as the kernel's verifier prints it ("  12: (79) r1 = *(u64 *)(r6 +112)"), with its source lines ("; ...") where
  * they are known, and the names of maps behind the instructions that load them.
  */
 void kg_object_print(const struct kg_object *object, guint program, GString *out);
+/** Append the instruction at [pc] alone ("r1 = map[0]"); returns the pc of the next one in the code. */
+guint kg_object_print_at(const struct kg_object *object, guint program, guint pc, GString *out);

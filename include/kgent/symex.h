@@ -24,8 +24,9 @@ struct kg_symex;
 /** Bounds; 0: the default. */
 struct kg_symex_opts {
 	struct kg_profile *profile;  /**< names and types of memory; NULL: numbers only. Borrowed */
-	guint solver_ms;             /**< one question; 5000 */
-	guint total_ms;              /**< all of it; 30000 */
+	guint solver_effort;         /**< one question, in steps of the solver, so that it does not depend on how busy the machine is; 20,000,000 */
+	guint solver_ms;             /**< one question in any case; 20000 */
+	guint total_ms;              /**< all of it; 60000 */
 	guint max_paths;             /**< 4096 */
 	guint max_steps;             /**< instructions on one path; 200000 */
 	guint max_unroll;            /**< how often one branch back is taken on a path by a condition that is not decided by numbers; 64 */

@@ -31,6 +31,7 @@ kg_command_fn kg_cmd_ask;     /* kgent "PROMPT" */
 kg_command_fn kg_cmd_check;   /* kgent check FILE.bt */
 kg_command_fn kg_cmd_diff;    /* kgent diff A.bt B.bt */
 kg_command_fn kg_cmd_explain; /* kgent explain FILE.bt */
+kg_command_fn kg_cmd_disasm;  /* kgent disasm FILE.bt|FILE.o */
 kg_command_fn kg_cmd_probes;  /* kgent probes WORDS|ATTACH-POINT */
 kg_command_fn kg_cmd_doctor;  /* kgent doctor */
 

@@ -31,6 +31,8 @@ static const struct command {
 	{"check", "[FILE]", "make all checks on a bpftrace program; without FILE: standard input", kg_cmd_check, kg_check_options, NULL},
 	{"diff", "A.bt B.bt", "do two bpftrace programs show the same? Proved, or a state in which they do not", kg_cmd_diff, kg_diff_options, NULL},
 	{"explain", "[FILE]", "tell in plain words what a bpftrace program does", kg_cmd_explain, kg_explain_options, NULL},
+	{"disasm", "[FILE]", "show the instructions of a bpftrace program or of a BPF object file", kg_cmd_disasm, kg_disasm_options,
+	 "A bpftrace program is compiled by the installed bpftrace; an object file may be bpftrace's or clang's. Nothing is loaded.\n"},
 	{"probes", "WORDS", "find attach points by words, or look one up by its name", kg_cmd_probes, kg_probes_options,
 	 "An attach point is written as in bpftrace, for example kprobe:tcp_connect; with * it is a pattern.\n"},
 	{"doctor", "", "tell what works on this machine, and how to mend what does not", kg_cmd_doctor, kg_doctor_options, NULL},

@@ -16,6 +16,7 @@ extern const struct kg_option kg_check_options[];
 extern const struct kg_option kg_diff_options[];
 extern const struct kg_option kg_explain_options[];
 extern const struct kg_option kg_probes_options[];
+extern const struct kg_option kg_disasm_options[];
 extern const struct kg_option kg_doctor_options[];
 
 /* Walks over arguments. Options and operands can be mixed; "--" ends the options; "-" is an operand. */

@@ -96,7 +96,7 @@ static gboolean has_btf(const struct checker *c)
 /* A name whose own expression is wrong: that was said where it is given. */
 static gboolean is_said(const struct checker *c, const struct kg_bt_node *failed)
 {
-	const GPtrArray *lists[] = {c->clause->names, c->clause->span ? c->clause->span->keep : NULL};
+	const GPtrArray *lists[] = {c->env.names, c->clause->span ? c->clause->span->keep : NULL};
 
 	for (int l = 0; failed && failed->kind == KG_BT_NAME && l < 2; l++)
 		for (guint i = 0; lists[l] && i < lists[l]->len; i++)
@@ -143,6 +143,35 @@ static gboolean evaluate(struct checker *c, const struct kg_contract_expr *e, st
 	return r == 0;
 }
 
+static gboolean is_compared(const struct kg_contract_expr *e, const struct kg_bt_node *n)
+{
+	return n->kind == KG_BT_BINARY && n->op >= KG_BT_LT && n->op <= KG_BT_NE && e->text[n->off] != '(';
+}
+
+struct bits_walk {
+	const struct kg_contract_expr *expr;
+	GPtrArray *diags;
+};
+
+/* a & b == c is a & (b == c) in C. */
+static gboolean warn_of_bits(const struct kg_bt_node *n, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *userdata)
+{
+	struct bits_walk *w = userdata;
+	struct kg_loc loc = w->expr->loc;
+
+	if (n->kind != KG_BT_BINARY || (n->op != KG_BT_BAND && n->op != KG_BT_BOR && n->op != KG_BT_BXOR))
+		return TRUE;
+	if (!is_compared(w->expr, kg_bt_kid(n, 0)) && !is_compared(w->expr, kg_bt_kid(n, 1)))
+		return TRUE;
+	if (loc.len) {
+		loc.col += (int)n->off;
+		loc.len = (int)(n->end - n->off);
+	}
+	kg_diag_hint(kg_diag_add(w->diags, KG_WARNING, CHECK, loc, "here the comparison is made first, and then %s", kg_bt_op_text(n->op)),
+		     "brackets say what is meant: (flags & O_ACCMODE) == O_WRONLY");
+	return TRUE;
+}
+
 static void check_condition(struct checker *c, const struct kg_contract_expr *e)
 {
 	_cleanup_error_ struct kg_error err = {0};
@@ -152,6 +181,7 @@ static void check_condition(struct checker *c, const struct kg_contract_expr *e)
 
 	if (!e->node || !evaluate(c, e, &v))
 		return;
+	kg_bt_walk_node(e->node, warn_of_bits, NULL, &(struct bits_walk){e, c->diags});
 	r = kg_expr_truth(&v, &c->env, &bit, &err);
 	if (r < 0)
 		take_error(c, e, NULL, KG_ERROR, &err);

@@ -7,7 +7,8 @@
  *	raw tracepoint
  *	xdp, tc, ...            a struct of the kernel's interface
  *
- * bpftrace takes "int f" of 8 bytes in a tracepoint's record (system calls have them) as 64 bits; so does this.
+ * System calls have fields of 8 bytes whose type is narrower ("int fd"). bpftrace takes some of these types as 64 bits (wide_types), the others
+ * in their own size; so does this, since an expression is to mean what it means in a program.
  */
 #include "expr_part.h"
 
@@ -88,7 +89,16 @@ static void words(GPtrArray *list, const GPtrArray *fields, gboolean by_number)
 		add(list, number_name(i), 8 * i, NULL);
 }
 
-/* C's own "int" in 8 bytes is 64 bits wide, a typedef keeps its own size. Source: bpftrace 0.17, tracepoint_format_parser.cpp. */
+/* Source: what bpftrace 0.17 loads for every type that a field of 8 bytes has among the system calls of Linux 6.18. */
+static gboolean is_widened(const char *type)
+{
+	static const char *const wide_types[] = {"int", "unsigned int", "unsigned", "pid_t", "uid_t", "gid_t", "u32", "__u32", NULL};
+
+	if (g_str_has_prefix(type, "const "))
+		type += strlen("const ");
+	return g_str_has_prefix(type, "enum ") || g_strv_contains(wide_types, type);
+}
+
 static void record(GPtrArray *list, struct kg_profile *profile, const GPtrArray *fields)
 {
 	for (guint i = 0; fields && i < fields->len; i++) {
@@ -102,7 +112,7 @@ static void record(GPtrArray *list, struct kg_profile *profile, const GPtrArray 
 			continue;
 		a->is_signed = t.is_signed;
 		a->is_big_endian = t.is_big_endian;
-		if (t.size && t.size < f->size && strcmp(f->type, "int") && strcmp(f->type, "unsigned int") && strcmp(f->type, "unsigned"))
+		if (t.size && t.size < f->size && !is_widened(f->type))
 			a->type_size = t.size;
 	}
 }

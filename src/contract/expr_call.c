@@ -358,7 +358,7 @@ int expr_eval_call(struct eval *ev, const struct kg_bt_node *n, struct kg_expr_v
 			continue;
 		if (kg_bt_n_kids(n) < calls[i].min || kg_bt_n_kids(n) > calls[i].max)
 			return expr_fail(ev, n, err, KG_E_INVAL, "%s() takes %u to %u arguments, and has %u", n->text, calls[i].min, calls[i].max,
-				    kg_bt_n_kids(n));
+					 kg_bt_n_kids(n));
 		return calls[i].fn(ev, n, ret, err);
 	}
 	if (kg_bt_function_find(n->text))

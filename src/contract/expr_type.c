@@ -117,7 +117,7 @@ static int load_number(struct eval *ev, const struct kg_bt_node *at, const struc
 }
 
 int expr_load_value(struct eval *ev, const struct kg_bt_node *at, const struct kg_field *f, enum kg_space space, struct kg_word address,
-	       struct kg_expr_value *ret, struct kg_error *err)
+		    struct kg_expr_value *ret, struct kg_error *err)
 {
 	if (f->bits)
 		return load_bits(ev, at, f, space, address, ret, err);
@@ -133,7 +133,7 @@ int expr_load_value(struct eval *ev, const struct kg_bt_node *at, const struct k
 }
 
 int expr_load_type(struct eval *ev, const struct kg_bt_node *at, const char *type, enum kg_space space, struct kg_word address,
-	      struct kg_expr_value *ret, struct kg_error *err)
+		   struct kg_expr_value *ret, struct kg_error *err)
 {
 	struct kg_field f;
 	int r = kg_profile_type(ev->env->profile, type, &f, err);
@@ -220,7 +220,10 @@ static int eval_args_member(struct eval *ev, const struct kg_bt_node *n, struct 
 		return expr_fail(ev, n, err, KG_E_NOTFOUND, "there is no event here, and so no args.%s", n->text);
 	expr_fail(ev, n, err, KG_E_NOTFOUND, "%s has no argument %s", ev->env->point->text, n->text);
 	near = kg_nearest(n->text, names);
-	if (near)
+	if (!strcmp(n->text, "ret") && g_str_has_prefix(ev->env->point->target, "syscalls:sys_enter_"))
+		kg_error_hint(err, "the result is known at tracepoint:syscalls:sys_exit_%s",
+			      ev->env->point->target + strlen("syscalls:sys_enter_"));
+	else if (near)
 		kg_error_hint(err, "did you mean args.%s?", near);
 	return -KG_E_NOTFOUND;
 }
@@ -286,7 +289,12 @@ int expr_eval_member(struct eval *ev, const struct kg_bt_node *n, gboolean is_ad
 
 static int element_of(struct eval *ev, const struct kg_bt_node *n, const struct kg_expr_value *v, char **ret_type, struct kg_error *err)
 {
-	char *type = v->kind == KG_EXPR_OBJECT && v->type ? expr_type_element(v->type) : v->kind == KG_EXPR_POINTER && v->type ? expr_type_pointee(v->type) : NULL;
+	char *type = NULL;
+
+	if (v->type && v->kind == KG_EXPR_OBJECT)
+		type = expr_type_element(v->type);
+	else if (v->type && v->kind == KG_EXPR_POINTER)
+		type = expr_type_pointee(v->type);
 
 	if (!type)
 		return expr_fail(ev, n, err, KG_E_INVAL, "%s has no elements", v->type ? v->type : "a number");

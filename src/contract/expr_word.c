@@ -251,7 +251,7 @@ static int eval_pointer(struct eval *ev, const struct kg_bt_node *n, const struc
 		return expr_fail(ev, n, err, KG_E_INVAL, "two addresses can only be subtracted or compared");
 	*ret = *p;
 	ret->word = expr_word_op(ev->env, n->op == KG_BT_PLUS ? KG_OP_ADD : KG_OP_SUB, p->word,
-			    expr_word_op(ev->env, KG_OP_MUL, other->word, KG_WORD(MAX(size, 1))));
+				 expr_word_op(ev->env, KG_OP_MUL, other->word, KG_WORD(MAX(size, 1))));
 	return 0;
 }
 

@@ -66,9 +66,12 @@ static gboolean next_event(struct builder *b, yaml_event_t *ev)
 {
 	if (yaml_parser_parse(&b->yaml, ev))
 		return TRUE;
-	struct kg_diag *d = kg_diag_add(b->diags, KG_ERROR, CHECK, loc_of(b, &b->yaml.problem_mark), "this is not YAML: %s",
-					b->yaml.problem ? b->yaml.problem : "unreadable");
+	struct kg_loc loc = loc_of(b, &b->yaml.problem_mark);
+	struct kg_diag *d = kg_diag_add(b->diags, KG_ERROR, CHECK, loc, "this is not YAML: %s", b->yaml.problem ? b->yaml.problem : "unreadable");
+	gsize at = g_array_index(b->lines, gsize, loc.line - 1) + (gsize)loc.col - 1;
 
+	if (at < b->len && b->text[at] == '\t')
+		kg_diag_hint(d, "YAML is indented with spaces, not with tabs");
 	kg_diag_hint(d, "an expression with ': ', or with [ ] { } or a comma inside of { } or [ ], needs quotes: \"args.name[0]\"");
 	return FALSE;
 }
@@ -271,6 +274,10 @@ struct node *con_node_parse(const char *text, gsize len, GPtrArray *diags)
 	if (!yaml_parser_initialize(&b.yaml)) {
 		kg_diag_add(diags, KG_ERROR, CHECK, (struct kg_loc){0}, "out of memory");
 		return NULL;
+	}
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark says nothing here */
+		b.text = text += 3;
+		b.len = len -= 3;
 	}
 	b.lines = lines_of(text, len);
 	yaml_parser_set_input_string(&b.yaml, (const unsigned char *)text, len);

@@ -51,6 +51,8 @@ static int no_kind(const char *text, gsize n_kind, struct kg_error *err)
 	kg_error_set(err, KG_E_PARSE, CHECK, "'%s' is not a kind of attach point", word);
 	if (near)
 		kg_error_hint(err, "did you mean %s%s?", near, text + n_kind);
+	else if (!text[n_kind] && *text)
+		kg_error_hint(err, "a kernel function is kprobe:%s, a tracepoint tracepoint:GROUP:%s", text, text);
 	else
 		kg_error_hint(err, "for example kprobe:tcp_connect, tracepoint:sched:sched_switch, interval:s:1, xdp");
 	return -KG_E_PARSE;

@@ -18,12 +18,12 @@ struct kg_diag *con_read_error(struct reader *r, const struct node *at, const ch
 void con_hint_nearest(struct kg_diag *d, const char *word, const char *const *words, gboolean is_listed)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	g_autofree char *all = g_strjoinv(", ", (char **)words);
+	g_autofree char *all = g_strjoinv(", ", (char **)words), *lower = g_ascii_strdown(word, -1);
 	const char *near;
 
 	for (; *words; words++)
 		g_ptr_array_add(names, (gpointer)*words);
-	near = kg_nearest(word, names);
+	near = kg_nearest(lower, names);
 	if (near)
 		kg_diag_hint(d, "did you mean '%s'?", near);
 	else if (is_listed)
@@ -91,7 +91,7 @@ gboolean con_read_time(struct reader *r, const struct node *n, uint64_t *ret_ns)
 			return TRUE;
 		}
 	kg_diag_hint(con_read_error(r, n, n->kind == NODE_TEXT ? "'%s' is not a time" : "a time was expected, not this",
-				n->kind == NODE_TEXT ? n->text : ""),
+				    n->kind == NODE_TEXT ? n->text : ""),
 		     "a whole number and ns, us, ms, s, min or h: 1s, 500ms");
 	return FALSE;
 }
@@ -119,6 +119,15 @@ gboolean con_read_as(struct reader *r, const struct node *n, enum kg_as *ret)
 
 /* ------------------------------------------------------------ expressions */
 
+/* What is often meant by what the parser did not expect. */
+static void hint_at(struct kg_diag *d, const char *text, gsize at)
+{
+	if (at < strlen(text) && text[at] == '=')
+		kg_diag_hint(d, "equality is ==");
+	else if (at < strlen(text) && text[at] == ',')
+		kg_diag_hint(d, "several expressions are a list: [comm, pid]");
+}
+
 /* A finding in an expression's text, at its place in the file. */
 static void take_findings(struct reader *r, const struct node *n, const GPtrArray *found)
 {
@@ -137,6 +146,8 @@ static void take_findings(struct reader *r, const struct node *n, const GPtrArra
 		d = kg_diag_add(r->diags, f->severity, CHECK, loc, "%s", msg);
 		if (f->hint)
 			kg_diag_hint(d, "%s", f->hint);
+		else if (f->loc.line == 1 && f->loc.col > 0)
+			hint_at(d, n->text, (gsize)f->loc.col - 1);
 	}
 }
 
@@ -343,28 +354,32 @@ gboolean con_read_lhist(struct reader *r, const struct node *n, struct kg_obliga
 
 /* ---------------------------------------------------------- attach points */
 
-/* "sys_enter_read" where `on` has tracepoint:syscalls:sys_enter_read. */
-static const struct kg_contract_point *by_last_part(const char *text, const GPtrArray *near)
-{
-	for (guint i = 0; near && i < near->len; i++) {
-		const GPtrArray *entry = near->pdata[i];
-
-		for (guint j = 0; j < entry->len; j++) {
-			const struct kg_contract_point *p = entry->pdata[j];
-			const char *colon = strrchr(p->target, ':');
-
-			if (!strcmp(p->target, text) || (colon && !strcmp(colon + 1, text)))
-				return p;
-		}
-	}
-	return NULL;
-}
-
 static const char *last_part(const struct kg_contract_point *p)
 {
 	const char *colon = strrchr(p->target, ':');
 
 	return colon ? colon + 1 : p->target;
+}
+
+/* "sys_enter_read" where `on` has tracepoint:syscalls:sys_enter_read. [other] is a second one that fits, or NULL. */
+static const struct kg_contract_point *by_last_part(const char *text, const GPtrArray *near, const struct kg_contract_point **other)
+{
+	const struct kg_contract_point *first = NULL;
+
+	*other = NULL;
+	for (guint i = 0; near && i < near->len; i++) {
+		const GPtrArray *entry = near->pdata[i];
+
+		for (guint j = 0; j < entry->len; j++) {
+			const struct kg_contract_point *p = entry->pdata[j];
+
+			if (strcmp(p->target, text) && strcmp(last_part(p), text))
+				continue;
+			*other = first ? p : NULL;
+			first = first ? first : p;
+		}
+	}
+	return first;
 }
 
 static void hint_point(struct kg_diag *d, const char *text, const GPtrArray *near, const char *hint)
@@ -389,13 +404,18 @@ static void hint_point(struct kg_diag *d, const char *text, const GPtrArray *nea
 gboolean con_read_point(struct reader *r, const struct node *n, const GPtrArray *near, struct kg_contract_point **ret)
 {
 	_cleanup_error_ struct kg_error err = {0};
-	const struct kg_contract_point *known;
+	const struct kg_contract_point *known, *other;
 	struct kg_contract_point *p = NULL;
 	g_autofree char *text = NULL;
 
 	if (!con_read_text(r, n, "an attach point", &text))
 		return FALSE;
-	if ((known = by_last_part(text, near))) {
+	known = by_last_part(text, near, &other);
+	if (other) {
+		con_read_error(r, n, "'%s' is %s and %s: the kind is needed", text, known->text, other->text);
+		return FALSE;
+	}
+	if (known) {
 		p = con_point_copy(known);
 	} else if (kg_contract_point_parse(text, &p, &err) < 0) {
 		hint_point(con_read_error(r, n, "%s", err.msg), text, near, err.hint);

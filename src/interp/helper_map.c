@@ -109,8 +109,11 @@ int help_for_each(struct interp *m, struct call *c)
 		return 0;
 	}
 	if (s->map->type == BPF_MAP_TYPE_ARRAY || s->map->type == BPF_MAP_TYPE_PERCPU_ARRAY)
-		for (uint32_t i = 0; i < MIN(s->map->max_entries, 65536); i++)
+		for (uint32_t i = 0; i < s->map->max_entries; i++) {
 			map_find(m, s, (const guint8 *)&i);
+			if (memory_check(m) < 0)
+				return -1;
+		}
 	for (guint i = 0; i < s->entries->len && !again; i++) {
 		const struct map_entry *e = s->entries->pdata[i];
 

@@ -52,7 +52,7 @@ static uint32_t ones_sum(const guint8 *bytes, gsize n, gboolean inverted, uint32
 	return sum;
 }
 
-/* The sum folded to 16 bits (since 6.12; before, its 32 bits depended on the machine). */
+/* The sum folded to 16 bits, as newer kernels do on all machines; older ones give 32 bits that fold to the same. */
 int help_csum_diff(struct interp *m, struct call *c)
 {
 	uint32_t n_from = (uint32_t)c->arg[1], n_to = (uint32_t)c->arg[3], sum;

@@ -55,6 +55,7 @@ struct interp {
 	struct region context, packet;
 	GPtrArray *regions;      /* struct region *, values and records, by base */
 	uint64_t next_base;
+	gsize n_bytes;           /* of all regions */
 	struct map_state *maps;
 	guint calls[MAX_HELPER]; /* how often each helper was called */
 	uint64_t time;
@@ -66,6 +67,7 @@ struct interp {
 int interp_stop(struct interp *m, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* memory.c */
+int memory_check(struct interp *m); /* are the regions within bounds? */
 extern const struct kg_memory_ops memory_ops;
 struct region *memory_new(struct interp *m, gsize size, gboolean is_written);
 void region_clear(struct region *r);

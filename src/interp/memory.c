@@ -7,7 +7,13 @@
 #include <string.h>
 
 #define VALUE_GAP 4096
+#define MAX_BYTES (256u << 20)
 #define WINDOW_END 0x6c00000000000000ull
+/*
+ * A load through a typed pointer below this gives 0, a null pointer's member too: TASK_SIZE_MAX + PAGE_SIZE of x86, Linux 6.18
+ * arch/x86/net/bpf_jit_comp.c, BPF_PROBE_MEM.
+ */
+#define KERNEL_BEGIN 0x800000000000ull
 
 struct region *memory_new(struct interp *m, gsize size, gboolean is_written)
 {
@@ -17,9 +23,15 @@ struct region *memory_new(struct interp *m, gsize size, gboolean is_written)
 	r->size = size;
 	r->bytes = g_malloc0(size);
 	r->is_set = is_written ? NULL : g_malloc0(size);
+	m->n_bytes += size;
 	m->next_base += (size + 2 * VALUE_GAP - 1) / VALUE_GAP * VALUE_GAP;
 	g_ptr_array_add(m->regions, r);
 	return r;
+}
+
+int memory_check(struct interp *m)
+{
+	return m->n_bytes > MAX_BYTES ? interp_stop(m, "values and records of more than %u MiB", MAX_BYTES >> 20) : 0;
 }
 
 void region_clear(struct region *r)
@@ -120,7 +132,7 @@ int memory_load(struct interp *m, uint64_t address, unsigned size, uint64_t *ret
 	}
 	if (!has_typed_pointers(m) || (address >= KG_AT_STACK && address < WINDOW_END))
 		return interp_stop(m, "load of %u bytes outside of all memory, at 0x%" G_GINT64_MODIFIER "x", size, address);
-	for (unsigned i = 0; i < size; i++)
+	for (unsigned i = 0; address >= KERNEL_BEGIN && i < size; i++)
 		*ret |= (uint64_t)memory_peek(m, KG_SPACE_KERNEL, address + i) << (8 * i);
 	return 0;
 }

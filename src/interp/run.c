@@ -106,6 +106,8 @@ static int run_step(struct interp *m)
 	struct kg_step step;
 
 	m->pc = m->cpu.pc;
+	if (memory_check(m) < 0)
+		return -1;
 	if (m->steps++ >= m->opts.max_steps)
 		return interp_stop(m, "more than %u instructions", m->opts.max_steps);
 	if (m->run->path->len < m->opts.max_path)

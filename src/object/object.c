@@ -7,10 +7,16 @@
 #include <kgent/profile.h>
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <string.h>
 
 #define MAX_FILE (64u << 20)
 #define MAX_INSNS 1000000u
+
+const char *kg_map_type_name(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_UNSPEC ? NULL : libbpf_bpf_map_type_str(type);
+}
 
 static void map_free(gpointer data)
 {

@@ -69,3 +69,11 @@ void kg_object_print(const struct kg_object *object, guint program, GString *out
 		g_string_append_c(out, '\n');
 	}
 }
+
+guint kg_object_print_at(const struct kg_object *object, guint program, guint pc, GString *out)
+{
+	const struct kg_bpf_program *p = g_ptr_array_index(object->programs, program);
+
+	kg_isa_print(&p->insns[pc], out);
+	return pc + kg_isa_slots(&p->insns[pc]);
+}

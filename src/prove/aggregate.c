@@ -206,8 +206,6 @@ static void wrong(const struct adding *a, const struct seen_change *c, const str
 	struct kg_symex *x = a->m->x;
 	struct kg_word number = KG_WORD(0);
 
-	if (kg_symex_can(x, differs) != KG_YES)
-		return;
 	ref.condition = differs;
 	ref.loc = c ? c->loc : ref.loc;
 	ref.wanted = a->wanted;

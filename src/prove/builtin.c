@@ -66,8 +66,7 @@ static void wrong(const struct path_of *p, struct kg_obligation_result *r, const
 	const struct kg_bt_probe *probe = seer_probe(p->j->seer, p->m->program);
 
 	ref.loc = shown && shown->loc.line ? shown->loc : probe ? probe->loc : (struct kg_loc){0};
-	if (kg_symex_can(p->m->x, condition) == KG_YES)
-		refute(p->j, r, &ref);
+	refute(p->j, r, &ref);
 }
 
 static gboolean same(struct kg_word a, struct kg_word b)
@@ -172,7 +171,7 @@ static void ask_error(const struct path_of *p)
 			if (!is_return(in->name) || in->width != 64 || !same(added, in->word))
 				continue;
 			is_error = kg_terms.binary(x, KG_OP_SLT, 64, in->word, KG_WORD(0));
-			if (kg_symex_can(x, is_error) == KG_YES) {
+			if (kg_symex_can(x, is_error) != KG_NO) {
 				struct seen shown = {.where = SEEN_VALUE, .shape = {.kind = SHAPE_INT, .size = 8, .align = 8}, .bytes = NULL, .loc = c->loc,
 						     .text = (char *)c->name, .is_signed = TRUE};
 				struct kg_word bytes[8];

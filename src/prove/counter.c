@@ -55,7 +55,7 @@ static void wish_number(struct wishing *w, const char *name, const char *type, s
 	} else if (named(name, tids)) {
 		wish(x, word, width, 101 + w->n_numbers++);
 	} else if (named(name, pids)) {
-		wish(x, word, width, 100);
+		(void)(wish(x, word, width, 100) || wish(x, word, width, 200 + w->n_numbers++));
 	} else if (named(name, times)) {
 		(void)(wish(x, word, width, 1000 + 4000 * (uint64_t)w->n_times++) || wish(x, word, width, 1000000 + 4000000 * (uint64_t)w->n_times));
 	} else if (named(name, results) && is_signed) {
@@ -431,7 +431,7 @@ static struct kg_counterexample *write_down(const struct refutation *ref, const 
 	}
 	for (guint i = 0; i < reads->len && i < MAX_FACTS; i++)
 		read_fact(x, ((struct kg_ce_event *)ce->events->pdata[ref->n - 1])->facts, reads->pdata[i]);
-	ce->shown = ref->shown_text ? g_strdup(ref->shown_text) : ref->shown ? value_text_seen(x, ref->shown, ref->as) : g_strdup("nothing");
+	ce->shown = ref->result ? g_strdup_printf("%d", (int)kg_symex_value(x, ref->paths[ref->n - 1]->result)) : ref->shown_text ? g_strdup(ref->shown_text) : ref->shown ? value_text_seen(x, ref->shown, ref->as) : g_strdup("nothing");
 	ce->wanted = ref->wanted_text ? g_strdup(ref->wanted_text) : ref->wanted ? value_text_wanted(last, ref->wanted, ref->as) : g_strdup("nothing");
 	ce->from = ref->shown ? g_strdup(ref->shown->text) : NULL;
 	if (ref->loc.line) {
@@ -449,6 +449,10 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	struct kg_counterexample *ce;
 	g_autofree char *why = NULL;
 
+	if (kg_symex_can(last->x, ref->condition) != KG_YES) {
+		result_unknown(r, "%s, as it seems, but no state that shows it was found: %s", ref->why ? ref->why : "it does not hold", kg_symex_reason(last->x));
+		return;
+	}
 	gather_words(j, ref, words);
 	kg_symex_support(last->x, ref->paths[ref->n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
 	if (ref->n > 1)

@@ -73,7 +73,7 @@ void result_unknown(struct kg_obligation_result *r, const char *fmt, ...) G_GNUC
 gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r); /* not yet refuted as often as is asked for */
 
 /* ---- counter.c */
-/* What a refutation says; the model is that of the last question, which was answered with KG_YES. */
+/* What a refutation says. */
 struct refutation {
 	struct moment *moments[MAX_EVENTS]; /* the events in order; the last one is where it shows */
 	const struct kg_path *paths[MAX_EVENTS]; /* of each, the path that was taken */
@@ -81,6 +81,7 @@ struct refutation {
 	const struct seen_all *seen;    /* of the last */
 	const struct seen *shown;       /* NULL: nothing fits */
 	const char *shown_text;         /* instead of the value, or NULL */
+	gboolean result;                /* what is shown is the program's result */
 	const struct kg_expr_value *wanted; /* or NULL */
 	const char *wanted_text;
 	enum kg_as as;
@@ -90,7 +91,10 @@ struct refutation {
 	const char *mend;
 	struct kg_loc loc;
 };
-/* Replay it and add it to [r]; what does not replay makes the obligation unknown and says so. */
+/*
+ * Ask for a model of [refutation]'s condition, replay it and add it to [r]. What does not replay, or is not found again, makes the obligation unknown
+ * and says so: having come here an obligation is never left as proved.
+ */
 void refute(struct judge *j, struct kg_obligation_result *r, const struct refutation *refutation);
 
 /* Its parts, for who replays by himself (diff.c): make the last model telling; put objects at places of their own; write it down. */

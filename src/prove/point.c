@@ -152,8 +152,7 @@ static void show_is_wrong(struct on_path *p, const struct kg_obligation *o, stru
 		why = g_strdup(ref.shown ? "something else is shown" : seen_anything(p->seen) ? "is not among what is shown" : "nothing is shown");
 	ref.why = why;
 	ref.mend = mend;
-	if (kg_symex_can(p->a->m->x, all_differ) == KG_YES)
-		refute(p->a->j, r, &ref);
+	refute(p->a->j, r, &ref);
 }
 
 static void ask_show(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
@@ -205,40 +204,47 @@ static void ask_show(struct on_path *p, const struct kg_obligation *o, struct kg
 	}
 }
 
-/* Values of one kind in one record are told apart by their order alone: it has to be the contract's. */
-static void ask_order(struct on_path *p)
+/* Two values of one kind in one record, found in the other order than asked for. */
+static void exchanged(struct on_path *p, struct kg_obligation_result *r, const struct kg_obligation *a, const struct kg_obligation *b, const struct seen *at_b)
+{
+	struct refutation ref = refutation_of(p);
+	struct kg_expr_value wanted;
+	struct kg_word equal;
+	g_autofree char *why = g_strdup_printf("%s stands behind %s, and only their order tells them apart", a->what, b->what);
+
+	if (moment_wanted(p->a->m, &a->value, &wanted, NULL) || !value_equal(p->a->m, at_b, &wanted, &equal)) {
+		result_unknown(r, "%s and %s can't be compared", a->what, b->what);
+		return;
+	}
+	ref.condition = and_not(p->a->m->x, p->a->m->condition, equal);
+	if (kg_symex_can(p->a->m->x, ref.condition) == KG_NO)
+		return; /* they are always the same */
+	ref.shown = at_b;
+	ref.loc = at_b->loc;
+	ref.wanted = &wanted;
+	ref.as = a->value.as;
+	ref.why = why;
+	refute(p->a->j, r, &ref);
+}
+
+/* Of the values that are shown in the same way, an earlier one of the contract stands before a later one. Asked when all were looked for. */
+static void ask_order(struct on_path *p, struct kg_obligation_result *r)
 {
 	const GPtrArray *obligations = p->a->clause->obligations;
-	const guint needs_order = 1u << KG_AS_STRING | 1u << KG_AS_IPV4 | 1u << KG_AS_IPV6 | 1u << KG_AS_PORT;
 
+	r->n_paths++;
 	for (guint i = 0; i < obligations->len; i++)
-		for (guint k = i + 1; k < obligations->len; k++) {
+		for (guint k = i + 1; k < obligations->len && result_is_open(p->a->j, r); k++) {
 			const struct kg_obligation *a = obligations->pdata[i], *b = obligations->pdata[k];
 			const struct seen *at_a = p->matches->pdata[i], *at_b = p->matches->pdata[k];
-			gboolean is_alike = at_a && at_b && a->value.as == b->value.as && a->value.as != KG_AS_NONE && at_a->shape.kind == at_b->shape.kind;
 			guint index_a, index_b;
-			struct kg_expr_value wanted;
-			struct kg_word equal;
 
-			if (!is_alike || at_a->group != at_b->group || !(needs_order & (1u << a->value.as)))
+			if (!at_a || !at_b || a->value.as != b->value.as || at_a->shape.kind != at_b->shape.kind || at_a->group != at_b->group)
 				continue;
 			g_ptr_array_find(p->seen->values, at_a, &index_a);
 			g_ptr_array_find(p->seen->values, at_b, &index_b);
-			if (index_a <= index_b || moment_wanted(p->a->m, &a->value, &wanted, NULL) || !value_equal(p->a->m, at_b, &wanted, &equal))
-				continue;
-			struct kg_word differs = and_not(p->a->m->x, p->a->m->condition, equal);
-			struct kg_obligation_result *r = result_of(p->a->j, p->a->clause, a);
-			if (!result_is_open(p->a->j, r) || kg_symex_can(p->a->m->x, differs) != KG_YES)
-				continue;
-			struct refutation ref = refutation_of(p);
-			g_autofree char *why = g_strdup_printf("stands behind %s, and only their order tells them apart", b->what);
-			ref.shown = at_b;
-			ref.loc = at_b->loc;
-			ref.wanted = &wanted;
-			ref.as = a->value.as;
-			ref.condition = differs;
-			ref.why = why;
-			refute(p->a->j, r, &ref);
+			if (index_a > index_b)
+				exchanged(p, r, a, b, at_b);
 		}
 }
 
@@ -335,8 +341,6 @@ static void by_is_wrong(struct on_path *p, const struct kg_obligation *o, struct
 	g_autofree char *shown = NULL, *why = NULL, *want = NULL;
 	struct kg_expr_value wanted;
 
-	if (kg_symex_can(p->a->m->x, differs) != KG_YES)
-		return;
 	ref.condition = differs;
 	ref.loc = loc;
 	ref.shown = keys && keys->len == 1 ? keys->pdata[0] : NULL;
@@ -415,7 +419,6 @@ static void ask_return(struct on_path *p, const struct kg_obligation *o, struct 
 	_cleanup_error_ struct kg_error e = {0};
 	struct kg_word due, differs;
 	struct refutation ref = refutation_of(p);
-	g_autofree char *shown = NULL;
 
 	(void)ret_match;
 	if (!is_due(p, r, &o->value.when, &due))
@@ -437,7 +440,7 @@ static void ask_return(struct on_path *p, const struct kg_obligation *o, struct 
 		ref.wanted = &wanted;
 		ref.condition = differs;
 		ref.tells_path = TRUE;
-		ref.shown_text = shown = g_strdup_printf("%d", (int)kg_symex_value(x, p->path->result));
+		ref.result = TRUE;
 		ref.why = "another result is returned";
 		refute(p->a->j, r, &ref);
 	}
@@ -452,7 +455,7 @@ static void shown_without_beginning(struct on_path *p, struct kg_obligation_resu
 	struct refutation ref = refutation_of(p);
 	g_autofree char *why = g_strdup_printf("%s: something is shown", p->a->story);
 
-	if (!seen_anything(p->seen) || kg_symex_can(p->a->m->x, p->a->m->condition) != KG_YES)
+	if (!seen_anything(p->seen) || kg_symex_can(p->a->m->x, p->a->m->condition) == KG_NO)
 		return;
 	ref.condition = p->a->m->condition;
 	ref.tells_path = TRUE;
@@ -487,8 +490,7 @@ static void latency_is_wrong(struct on_path *p, const struct kg_obligation *o, s
 	why = g_strdup_printf("%s: %s", p->a->story, because ? because : ref.shown ? "another time is shown" : "no time is shown");
 	ref.why = why;
 	ref.mend = mend;
-	if (kg_symex_can(p->a->m->x, differs) == KG_YES)
-		refute(p->a->j, r, &ref);
+	refute(p->a->j, r, &ref);
 }
 
 static void ask_latency(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
@@ -553,7 +555,7 @@ void ask_all_unknown(struct asking *a, const char *why)
 {
 	for (guint i = 0; i < a->clause->obligations->len; i++) {
 		const struct kg_obligation *o = a->clause->obligations->pdata[i];
-		if (asks[o->kind])
+		if (asks[o->kind] || o->kind == KG_OBLIGATION_ORDER)
 			result_unknown(result_of(a->j, a->clause, o), "%s", why);
 	}
 	judge_built_in_unknown(a->j, why);
@@ -584,8 +586,11 @@ void ask_path(struct asking *a, const struct kg_path *path)
 		if (asks[o->kind] && result_is_open(a->j, r) && (!a->only_latency || o->kind == KG_OBLIGATION_LATENCY))
 			asks[o->kind](&p, o, r, &p.matches->pdata[i]);
 	}
-	if (!a->only_latency)
-		ask_order(&p);
+	for (guint i = 0; i < obligations->len && !a->only_latency; i++) {
+		const struct kg_obligation *o = obligations->pdata[i];
+		if (o->kind == KG_OBLIGATION_ORDER)
+			ask_order(&p, result_of(a->j, a->clause, o));
+	}
 	judge_built_in_path(a->j, a->m, path, p.seen);
 	g_ptr_array_unref(p.matches);
 	seen_all_free(p.seen);

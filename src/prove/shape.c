@@ -271,6 +271,11 @@ static void assign_map(struct shapes *s, const struct kg_bt_probe *probe, const 
 
 	if (!map->node)
 		map->node = target;
+	if (map->shape.kind == SHAPE_TEXT) { /* as large as the longest text that is ever put in */
+		struct shape other = shapes_of(s, probe, value);
+		if (other.kind == SHAPE_TEXT)
+			map->shape.size = MAX(map->shape.size, other.size);
+	}
 	if (map->shape.kind != SHAPE_UNKNOWN)
 		return;
 	if (aggregate_of(value) != KG_AGGREGATE_NONE) {

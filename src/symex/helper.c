@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#define MAX_READ 16384 /* bytes of one probe read */
-#define MAX_RECORD 16384
+#define MAX_READ 65536 /* bytes of one probe read */
+#define MAX_RECORD 65536
 
 struct call {
 	struct kg_state *s;
@@ -242,16 +242,24 @@ static int store_text(struct call *c, guint n, const struct kg_word *bytes, cons
 		if (exact.term && !mem_region_at(c->s, at, 1, &offset))
 			break;
 		byte = sx_select(c->x, is_last, 8, KG_WORD(0), bytes[i]);
+		if (i >= MAX_NUL && !exact.term) {
+			r = mem_store_maybe(c->s, at, bytes[i]);
+			continue;
+		}
 		stays = sx_or(c->x, ended[i], sx_op(c->x, KG_OP_ULE, 64, exact, KG_WORD(i)));
 		if (!stays.term && !stays.bits) {
 			r = mem_store_bytes(c->s, at, 1, &byte);
 			continue;
 		}
 		r = mem_load_bytes(c->s, at, 1, &old, NULL);
-		if (r == 0)
+		if (r)
+			break;
+		if (!exact.term && !old.term && !old.bits) /* cleared before: what is behind the NUL is 0 anyway */
+			r = mem_store_bytes(c->s, at, 1, &byte);
+		else
 			r = mem_store_maybe(c->s, at, sx_select(c->x, stays, 8, old, byte));
 	}
-	for (guint i = n; i-- > 0;) { /* ended[i]: the NUL is at i - 1 or before, so the length is at most i */
+	for (guint i = MIN(n, MAX_NUL); i-- > 0;) { /* ended[i]: the NUL is at i - 1 or before, so the length is at most i */
 		struct kg_word is_shorter = sx_and(c->x, ended[i], sx_op(c->x, KG_OP_ULT, 64, KG_WORD(i), exact));
 		length = sx_select(c->x, is_shorter, 64, KG_WORD(i), length);
 	}

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MAX_KEY 1024
-#define MAX_VALUE 16384
+#define MAX_VALUE 65536
 
 static const struct kg_map *shape(const struct kg_state *s, int map)
 {
@@ -233,6 +233,15 @@ int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_
 	return 0;
 }
 
+/* What the entry holds now, so that a later change of it is seen. */
+static void remember(struct entry *entry, struct cells *cells)
+{
+	cells_unref(entry->before);
+	entry->before = cells;
+	if (cells)
+		cells->refs++;
+}
+
 int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word value_at, uint64_t flags, struct kg_word *ret)
 {
 	const struct kg_map *m = shape(s, map);
@@ -279,9 +288,11 @@ int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 	if (source) {
 		struct cells *from = source->cells, *to = state_writable(s, entry.region);
 		memcpy(to->cell, &from->cell[at], effect->n_value * sizeof(to->cell[0]));
-		return 0;
+	} else {
+		r = mem_store_bytes(s, KG_WORD(state_region(s, entry.region)->base), effect->n_value, effect->value);
 	}
-	return mem_store_bytes(s, KG_WORD(state_region(s, entry.region)->base), effect->n_value, effect->value);
+	remember(&g_array_index(s->entries, struct entry, s->entries->len - 1), state_region(s, entry.region)->cells);
+	return r;
 }
 
 int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
@@ -309,10 +320,7 @@ void sx_map_begin_run(struct kg_state *s)
 		struct entry *entry = &g_array_index(s->entries, struct entry, i);
 
 		entry->was_present = entry->is_present;
-		cells_unref(entry->before);
-		entry->before = entry->is_present ? state_region(s, entry->region)->cells : NULL;
-		if (entry->before)
-			entry->before->refs++;
+		remember(entry, entry->is_present ? state_region(s, entry->region)->cells : NULL);
 	}
 }
 
@@ -326,7 +334,31 @@ static gboolean is_changed(struct kg_symex *x, struct cells *before, struct cell
 	return FALSE;
 }
 
-/* What was stored through a pointer to a value. (An entry that was set in this run has before NULL: its effect is brought up to date.) */
+static gboolean same_key(const struct entry *entry, const struct kg_word *key, guint n_key)
+{
+	if (entry->n_key != n_key)
+		return FALSE;
+	for (guint i = 0; i < n_key; i++)
+		if (!word_same(entry->key[i], key[i]))
+			return FALSE;
+	return TRUE;
+}
+
+/* Was the entry set anew or deleted after it was made? Its value can still be reached, but is no more in the map. */
+static gboolean is_replaced(const struct kg_state *s, guint entry)
+{
+	const struct entry *old = &g_array_index(s->entries, struct entry, entry);
+
+	for (guint i = entry + 1; i < s->entries->len; i++) {
+		const struct entry *new = &g_array_index(s->entries, struct entry, i);
+
+		if (new->map == old->map && !new->is_from_before && same_key(new, old->key, old->n_key))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* What was stored through a pointer to a value, since the run began or since the entry was set in it. */
 void sx_map_end_run(struct kg_state *s)
 {
 	for (guint i = 0; i < s->entries->len; i++) {
@@ -334,7 +366,7 @@ void sx_map_end_run(struct kg_state *s)
 		struct cells *after = entry->is_present ? state_region(s, entry->region)->cells : NULL;
 		struct kg_bpf_effect *effect;
 
-		if (!after || !entry->before || !is_changed(s->x, entry->before, after))
+		if (!after || !entry->before || is_replaced(s, i) || !is_changed(s->x, entry->before, after))
 			continue;
 		effect = state_effect(s, KG_BPF_MAP_SET, entry->map);
 		effect->key = entry->key;
@@ -345,16 +377,6 @@ void sx_map_end_run(struct kg_state *s)
 		for (guint k = 0; k < after->n; k++)
 			effect->value[k] = cells_byte(s->x, after, k);
 	}
-}
-
-static gboolean same_key(const struct entry *entry, const struct kg_word *key, guint n_key)
-{
-	if (entry->n_key != n_key)
-		return FALSE;
-	for (guint i = 0; i < n_key; i++)
-		if (!word_same(entry->key[i], key[i]))
-			return FALSE;
-	return TRUE;
 }
 
 enum kg_answer kg_symex_before(const struct kg_path *path, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret, guint *ret_n)

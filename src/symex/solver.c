@@ -10,6 +10,8 @@
 #include <string.h>
 #include <z3.h>
 
+#define EFFORT 20000000 /* of one question: a few seconds of an idle machine */
+
 struct solver {
 	Z3_context ctx;
 	Z3_solver z3;
@@ -20,6 +22,15 @@ struct solver {
 	GHashTable *quotients;   /* term -> GArray of struct quotient */
 	GHashTable *parts;       /* quotient -> what was divided */
 	GHashTable *is_input;    /* Z3_ast of inputs and memory bytes: the leaves */
+	struct watch {
+		GThread *thread;
+		GMutex lock;
+		GCond changed;
+		gint64 until;    /* monotonic us; 0: nobody waits for an answer */
+		gint64 wall_us;  /* 0: as long as it takes */
+		gboolean is_over;
+		gboolean has_cut;
+	} watch;
 	char *reason;
 	struct solver_cost cost;
 	gboolean is_broken;
@@ -46,12 +57,66 @@ static gboolean broke(struct solver *s)
 	return TRUE;
 }
 
+/*
+ * How long a question may take is counted in the solver's own steps (rlimit), not in time: the same question then has the same answer on a busy machine. (Z3
+ * 4.8's own clock also stops questions that have just begun.) Above that a thread watches the wall clock, for the questions whose steps are long.
+ */
+static gpointer watch_run(gpointer data)
+{
+	struct solver *s = data;
+	struct watch *w = &s->watch;
+
+	g_mutex_lock(&w->lock);
+	while (!w->is_over) {
+		if (!w->until) {
+			g_cond_wait(&w->changed, &w->lock);
+		} else if (!g_cond_wait_until(&w->changed, &w->lock, w->until) && w->until && g_get_monotonic_time() >= w->until) {
+			w->until = 0;
+			w->has_cut = TRUE;
+			Z3_interrupt(s->ctx);
+		}
+	}
+	g_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+static void watch_set(struct solver *s, gint64 until)
+{
+	g_mutex_lock(&s->watch.lock);
+	s->watch.until = until;
+	if (until)
+		s->watch.has_cut = FALSE;
+	g_cond_signal(&s->watch.changed);
+	g_mutex_unlock(&s->watch.lock);
+}
+
+static void watch_start(struct solver *s, unsigned wall_ms)
+{
+	g_mutex_init(&s->watch.lock);
+	g_cond_init(&s->watch.changed);
+	s->watch.wall_us = (gint64)wall_ms * 1000;
+	if (wall_ms)
+		s->watch.thread = g_thread_try_new("solver's clock", watch_run, s, NULL); /* without it only the steps are bounded */
+}
+
+static void watch_end(struct solver *s)
+{
+	g_mutex_lock(&s->watch.lock);
+	s->watch.is_over = TRUE;
+	g_cond_signal(&s->watch.changed);
+	g_mutex_unlock(&s->watch.lock);
+	if (s->watch.thread)
+		g_thread_join(s->watch.thread);
+	g_mutex_clear(&s->watch.lock);
+	g_cond_clear(&s->watch.changed);
+}
+
 static void quotients_free(gpointer array)
 {
 	g_array_unref(array);
 }
 
-struct solver *solver_new(unsigned timeout_ms)
+struct solver *solver_new(unsigned effort, unsigned wall_ms)
 {
 	struct solver *s = g_new0(struct solver, 1);
 	Z3_config config = Z3_mk_config();
@@ -65,10 +130,11 @@ struct solver *solver_new(unsigned timeout_ms)
 	Z3_solver_inc_ref(s->ctx, s->z3);
 	params = Z3_mk_params(s->ctx);
 	Z3_params_inc_ref(s->ctx, params);
-	Z3_params_set_uint(s->ctx, params, Z3_mk_string_symbol(s->ctx, "timeout"), timeout_ms ? timeout_ms : 5000);
+	Z3_params_set_uint(s->ctx, params, Z3_mk_string_symbol(s->ctx, "rlimit"), effort ? effort : EFFORT);
 	Z3_solver_set_params(s->ctx, s->z3, params);
 	Z3_params_dec_ref(s->ctx, params);
 	s->applied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	watch_start(s, wall_ms);
 	s->is_input = g_hash_table_new(NULL, NULL);
 	s->definitions = g_array_new(FALSE, FALSE, sizeof(Z3_ast));
 	s->parts = g_hash_table_new(NULL, NULL);
@@ -88,6 +154,7 @@ struct solver *solver_free(struct solver *s)
 {
 	if (!s)
 		return NULL;
+	watch_end(s);
 	drop(s, &s->model);
 	drop(s, &s->saved);
 	Z3_solver_dec_ref(s->ctx, s->z3);
@@ -130,6 +197,12 @@ static struct kg_word made(struct solver *s, Z3_ast term)
 	if (Z3_is_numeral_ast(s->ctx, term) && Z3_get_numeral_uint64(s->ctx, term, &number))
 		return KG_WORD(number);
 	return (struct kg_word){.term = term};
+}
+
+/* The same, of parts that are simple already: looking through all of a long chain at each of its links would cost the square of its length. */
+static struct kg_word made_of_simple(struct solver *s, Z3_ast term)
+{
+	return broke(s) || !term ? KG_WORD(0) : (struct kg_word){.term = term};
 }
 
 gboolean word_same(struct kg_word a, struct kg_word b)
@@ -294,6 +367,31 @@ static struct kg_word quotient(struct solver *s, struct kg_word a, uint64_t d)
 	return q;
 }
 
+/* and, or, not of conditions; at least one is a term. FALSE: another operation. */
+static gboolean logic(struct solver *s, enum kg_op op, struct kg_word a, struct kg_word b, struct kg_word *ret)
+{
+	struct kg_word number = a.term ? b : a, other = a.term ? a : b;
+	gboolean is_decided_by = op == KG_OP_OR;
+
+	if (op == KG_OP_AND || op == KG_OP_OR) {
+		if (!number.term)
+			*ret = (gboolean)(number.bits & 1) == is_decided_by ? KG_WORD((uint64_t)is_decided_by) : other;
+		else if (a.term == b.term)
+			*ret = a;
+		else
+			*ret = made_of_simple(s, (op == KG_OP_AND ? Z3_mk_bvand : Z3_mk_bvor)(s->ctx, a.term, b.term));
+		return TRUE;
+	}
+	if (op != KG_OP_XOR || number.term || !(number.bits & 1))
+		return FALSE;
+	if (Z3_get_ast_kind(s->ctx, other.term) == Z3_APP_AST &&
+	    Z3_get_decl_kind(s->ctx, Z3_get_app_decl(s->ctx, Z3_to_app(s->ctx, other.term))) == Z3_OP_BNOT)
+		*ret = made_of_simple(s, Z3_get_app_arg(s->ctx, Z3_to_app(s->ctx, other.term), 0));
+	else
+		*ret = made_of_simple(s, Z3_mk_bvnot(s->ctx, other.term));
+	return TRUE;
+}
+
 static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct kg_word a, struct kg_word b)
 {
 	struct solver *s = self;
@@ -301,6 +399,8 @@ static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct k
 
 	if (!a.term && !b.term)
 		ret = KG_WORD(kg_op_number(op, width, a.bits, b.bits));
+	else if (width == 1 && logic(s, op, a, b, &ret))
+		;
 	else if (binary_of_choice(s, op, width, a, b, &ret) || (width == 64 && compare_quotients(s, op, a, b, &ret)))
 		;
 	else if (op == KG_OP_UDIV && width == 64 && !b.term && b.bits > 1 && (b.bits & (b.bits - 1)))
@@ -368,7 +468,9 @@ static struct kg_word choose(void *self, struct kg_word condition, unsigned widt
 		return condition.bits & 1 ? yes : no;
 	if (word_same(yes, no))
 		return yes;
-	ret = made(s, Z3_mk_ite(s->ctx, condition_of(s, condition), term_of(s, yes, width), term_of(s, no, width)));
+	if (width == 1 && !yes.term && !no.term)
+		return yes.bits & 1 ? condition : binary(s, KG_OP_XOR, 1, condition, KG_WORD(1));
+	ret = made_of_simple(s, Z3_mk_ite(s->ctx, condition_of(s, condition), term_of(s, yes, width), term_of(s, no, width)));
 	if (yes.region == no.region)
 		ret.region = yes.region;
 	if (ret.term && width > 1 && !yes.term && !no.term && !g_hash_table_contains(s->choices, ret.term)) {
@@ -462,8 +564,24 @@ static enum solver_answer answer(struct solver *s, Z3_lbool is)
 	if (is == Z3_L_TRUE)
 		return SOLVER_SAT;
 	g_free(s->reason);
-	s->reason = g_strdup(Z3_solver_get_reason_unknown(s->ctx, s->z3));
+	s->reason = s->watch.has_cut ? g_strdup_printf("no answer within %" G_GINT64_FORMAT " ms", s->watch.wall_us / 1000)
+				     : g_strdup_printf("no answer within the bound of the solver's effort (%s)", Z3_solver_get_reason_unknown(s->ctx, s->z3));
 	return SOLVER_UNKNOWN;
+}
+
+/* One question to Z3, watched. */
+static enum solver_answer ask(struct solver *s)
+{
+	Z3_lbool is;
+
+	if (s->is_broken)
+		return SOLVER_UNKNOWN;
+	if (s->watch.thread)
+		watch_set(s, g_get_monotonic_time() + s->watch.wall_us);
+	is = Z3_solver_check(s->ctx, s->z3);
+	if (s->watch.thread)
+		watch_set(s, 0);
+	return answer(s, is);
 }
 
 static void take_model(struct solver *s)
@@ -482,7 +600,7 @@ static enum solver_answer check_with_definitions(struct solver *s)
 	solver_push(s);
 	for (guint i = 0; i < s->definitions->len; i++)
 		Z3_solver_assert(s->ctx, s->z3, g_array_index(s->definitions, Z3_ast, i));
-	ret = answer(s, Z3_solver_check(s->ctx, s->z3));
+	ret = ask(s);
 	if (ret == SOLVER_SAT)
 		take_model(s);
 	solver_pop(s);
@@ -502,7 +620,7 @@ enum solver_answer solver_check(struct solver *s, const struct kg_word *extra)
 		solver_push(s);
 		solver_assert(s, *extra);
 	}
-	ret = answer(s, Z3_solver_check(s->ctx, s->z3));
+	ret = ask(s);
 	if (ret != SOLVER_UNSAT && s->definitions->len)
 		ret = check_with_definitions(s);
 	else if (ret == SOLVER_SAT)
@@ -524,7 +642,7 @@ gboolean solver_is_possible(struct solver *s, struct kg_word condition)
 		return condition.bits & 1;
 	solver_push(s);
 	solver_assert(s, condition);
-	ret = s->is_broken ? SOLVER_UNKNOWN : answer(s, Z3_solver_check(s->ctx, s->z3));
+	ret = ask(s);
 	solver_pop(s);
 	s->cost.checks++;
 	s->cost.ns += (g_get_monotonic_time() - start) * 1000;

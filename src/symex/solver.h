@@ -16,7 +16,8 @@ enum solver_answer { SOLVER_UNSAT, SOLVER_SAT, SOLVER_UNKNOWN };
 enum solver_function { SOLVER_KERNEL_MEMORY, SOLVER_USER_MEMORY, SOLVER_PACKET, SOLVER_FUNCTIONS };
 
 struct solver;
-struct solver *solver_new(unsigned timeout_ms);
+/* [effort]: of one question, in the solver's own steps; 0: a default. [wall_ms]: the most that a question takes in any case; 0: no bound. */
+struct solver *solver_new(unsigned effort, unsigned wall_ms);
 struct solver *solver_free(struct solver *s);
 
 extern const struct kg_algebra solver_algebra; /* self: a struct solver * (see symex.c for who embeds it) */

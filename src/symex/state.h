@@ -44,7 +44,7 @@ struct entry {
 	guint n_key;
 	gboolean is_present;
 	guint region;          /* its value: index into state->regions; only where present */
-	struct cells *before;  /* what it held when this run began, NULL: it was not there, or it is new */
+	struct cells *before;  /* what it held when this run began, or when it was set in this run; NULL: it was not there */
 	gboolean was_present;
 	guint run;             /* the run that made it */
 	gboolean is_from_before; /* ... by asking what was there */
@@ -158,6 +158,7 @@ struct kg_word cells_byte(struct kg_symex *x, struct cells *cells, guint i);
 struct region *mem_region_at(struct kg_state *s, struct kg_word address, guint n, uint64_t *ret_offset); /* by number */
 
 /* world.c: what is outside of the program */
+#define MAX_NUL 256 /* bytes of a text that a NUL is looked for in; behind them a buffer may hold anything: too much, never too little */
 struct kg_word outside_word(struct kg_symex *x, struct kg_state *s, enum kg_space space, struct kg_word address, guint n);
 struct kg_read *outside_named(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n);
 void outside_text(struct kg_symex *x, struct kg_state *s, enum kg_space space, struct kg_word address, guint n, struct kg_word *ret_bytes,

@@ -84,12 +84,12 @@ struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 	struct kg_symex *x = g_new0(struct kg_symex, 1);
 
 	x->opts = opts ? *opts : defaults;
-	x->opts.solver_ms = or(x->opts.solver_ms, 5000);
-	x->opts.total_ms = or(x->opts.total_ms, 30000);
+	x->opts.solver_ms = or(x->opts.solver_ms, 20000);
+	x->opts.total_ms = or(x->opts.total_ms, 60000);
 	x->opts.max_paths = or(x->opts.max_paths, 4096);
 	x->opts.max_steps = or(x->opts.max_steps, 200000);
 	x->opts.max_unroll = or(x->opts.max_unroll, 64);
-	x->solver = solver_new(x->opts.solver_ms);
+	x->solver = solver_new(x->opts.solver_effort, x->opts.solver_ms);
 	x->until = g_get_monotonic_time() + (gint64)x->opts.total_ms * 1000;
 	x->inputs = g_ptr_array_new();
 	x->input_of = g_hash_table_new(NULL, NULL);

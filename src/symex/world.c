@@ -282,13 +282,22 @@ static struct text *text_at(struct kg_symex *x, enum kg_space space, struct kg_w
 	return text;
 }
 
+/* Whatever a buffer holds far behind the beginning of a text. */
+static struct kg_word far_byte(struct kg_symex *x, enum kg_space space, struct kg_word address, guint i)
+{
+	struct kg_word in[3] = {KG_WORD(space), address, KG_WORD(i)};
+	static const unsigned widths[3] = {8, 64, 32};
+
+	return sx_extract(x, solver_token(x->solver, "far byte of a text", in, widths, 3), 7, 0);
+}
+
 static void text_grow(struct kg_symex *x, struct text *text, enum kg_space space, struct kg_word address, guint n)
 {
 	for (guint i = text->bytes->len; i < n; i++) {
 		struct kg_word ended = i ? g_array_index(text->ended, struct kg_word, i - 1) : KG_WORD(0);
 		struct kg_word raw = outside_byte(x, space, address, i);
-		struct kg_word byte = sx_select(x, ended, 8, KG_WORD(0), raw);
-		struct kg_word ends = sx_or(x, ended, sx_op(x, KG_OP_EQ, 8, raw, KG_WORD(0)));
+		struct kg_word byte = i < MAX_NUL ? sx_select(x, ended, 8, KG_WORD(0), raw) : far_byte(x, space, address, i);
+		struct kg_word ends = i < MAX_NUL ? sx_or(x, ended, sx_op(x, KG_OP_EQ, 8, raw, KG_WORD(0))) : ended;
 
 		g_array_append_val(text->bytes, byte);
 		g_array_append_val(text->ended, ends);

@@ -220,6 +220,56 @@ print(eval(sys.argv[1], {"lines": lines, "last": last}))' "$1"; }
 	[ "$(echo "$output" | json 'last["type"], last["exit"]')" = "('explanation', 0)" ]
 }
 
+# ---------------------------------------------------------------- disasm
+
+@test "disasm: a program's instructions, with the names of its maps" {
+	needs_root
+	run --separate-stderr "$KGENT" disasm good.bt
+	[ "$status" = 0 ]
+	[[ $output == *"map[0] @opens  percpu_hash, key 16, value 8 bytes, at most 4096"* ]]
+	[[ $output == *"tracepoint:syscalls:sys_enter_openat  ("*" instructions)"* ]]
+	[[ $output == *"call bpf_map_update_elem#2"* ]]
+	[[ $output == *"= map[0]  ; @opens"* ]]
+	run --separate-stderr "$KGENT" --json disasm - <good.bt
+	[ "$status" = 0 ]
+	[ "$(json 'last["type"], last["compiler"], last["maps"][0]["name"], last["programs"][0]["instructions"][0]["pc"]' <<<"$output")" = \
+		"('disassembly', 'bpftrace', '@opens', 0)" ]
+}
+
+@test "disasm: an object of clang, with source lines, by anybody" {
+	command -v clang >/dev/null || skip "no clang"
+	cat >prog.c <<-'END'
+	#define SEC(x) __attribute__((section(x), used))
+	SEC("tracepoint/sched/sched_switch") int count_it(void *ctx)
+	{
+		return *(int *)(ctx + 8) + 5;
+	}
+	char _license[] SEC("license") = "GPL";
+	END
+	clang -O2 -g -target bpf -c prog.c -o prog.o || skip "clang has no BPF target"
+	run --separate-stderr "$KGENT" disasm prog.o
+	[ "$status" = 0 ]
+	[[ $output == *"tracepoint:sched:sched_switch  count_it  ("* ]]
+	[[ $output == *"; return *(int *)(ctx + 8) + 5;  @ prog.c:4"* ]]
+	[[ $output == *"r0 = *(u32 *)(r1 +8)"* ]]
+	chmod 755 . && chmod 644 prog.o
+	run --separate-stderr unprivileged "$KGENT" disasm - <prog.o
+	[ "$status" = 0 ]
+}
+
+@test "disasm: what is no program says so" {
+	head -c 100 /bin/sh >cut
+	: >empty
+	for args in "disasm missing" "disasm ." "disasm /bin/sh" "disasm cut" "disasm empty" "disasm a b" "disasm --profile /nonexistent good.bt"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr "$KGENT" $args
+		echo "$args: $status $stderr"
+		[ "$status" != 0 ]
+		[ -z "$output" ]
+		[ -n "$stderr" ]
+	done
+}
+
 # ---------------------------------------------------------------- a sentence
 
 @test "a sentence: --dry-run puts the program alone on standard output" {

@@ -18,7 +18,7 @@ static void print_all(const struct bpf_insn *insns, gsize n)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 
-	for (gsize pc = 0; pc + kg_isa_slots(&insns[pc]) <= n; pc += kg_isa_slots(&insns[pc])) {
+	for (gsize pc = 0; pc < n && pc + kg_isa_slots(&insns[pc]) <= n; pc += kg_isa_slots(&insns[pc])) {
 		g_string_truncate(text, 0);
 		kg_isa_print(&insns[pc], text);
 		g_assert(text->len > 2);

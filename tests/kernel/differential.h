@@ -4,6 +4,7 @@
  *
  * generate.c      programs and inputs
  * executors.c     who runs them, the kernel apart: a new one is a row in the table
+ * symbolic.c      the symbolic executor as one of them
  * mutate.c        deliberate mistakes, to show that the test sees them
  * differential.c  the kernel's side, the comparison, the command line
  */
@@ -14,8 +15,8 @@
 /* The maps of every program: an array with one entry, and a small hash map. */
 enum { MAP_ARRAY, MAP_HASH, MAPS };
 #define VALUE_SIZE 256   /* 0..127: input and scratch; 128..183: registers at the end; 192..255: the stack's last 64 bytes */
-#define HASH_ENTRIES 4
-#define HASH_KEYS 6      /* keys 0 to 5, so that the map gets full */
+#define HASH_KEYS 6      /* keys 0 to 5 */
+#define HASH_ENTRIES 8   /* it never gets full: that is tested by helpers.bpf.c */
 #define PACKET_SIZE 64
 #define ETH_SIZE 14
 #define RAW_ARGS 12
@@ -37,19 +38,29 @@ struct outcome {
 	uint64_t hash[HASH_KEYS];
 };
 
+/* What the kernel's verifier knows: instruction set v4 (Linux 6.6), may_goto (6.8), load-acquire and store-release (6.15). Found by trying. */
+struct abilities {
+	gboolean v4, may_goto, acquire;
+};
+extern struct abilities abilities;
+
 /* A program as an object with those maps. Map references are indices. */
 struct kg_object *generate_program(GRand *rand);
 void generate_input(GRand *rand, struct input *ret);
+gboolean is_equal_outcome(const struct outcome *a, const struct outcome *b);
 gboolean has_packet(enum bpf_prog_type type); /* it can reach the packet, and the kernel gives it back */
 
 /*
- * Run program 0 of [object] on [input]. 0, or -1 with the reason.
+ * Run program 0 of [object] on [input]. [kernel] is for an executor that leaves something open: of the outcomes that it thinks possible it gives the
+ * one that is nearest. 0; 1 with the reason: the executor says that it does not know; -1 with the reason: it should know.
  */
 struct executor {
 	const char *name;
-	int (*run)(const struct kg_object *object, const struct input *input, struct outcome *ret, char **ret_why);
+	gboolean is_slow; /* runs each program on its first input only, and only where --slow-every says */
+	int (*run)(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why);
 };
 extern const struct executor executors[]; /* ends with a NULL name */
+int run_symbolic(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why);
 /* The input as a world of the interpreter; owned. */
 struct kg_world *world_of_input(enum bpf_prog_type type, const struct input *input);
 
@@ -57,5 +68,6 @@ struct kg_world *world_of_input(enum bpf_prog_type type, const struct input *inp
 struct mutation {
 	const char *name;
 	gboolean (*apply)(struct bpf_insn *insn);
+	gboolean is_v4; /* of an instruction that only v4 has */
 };
 extern const struct mutation mutations[]; /* ends with a NULL name */

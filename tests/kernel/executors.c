@@ -53,7 +53,7 @@ static void take_entry(const struct kg_map_entry *e, struct outcome *ret)
 	}
 }
 
-static int run_interpreter(const struct kg_object *object, const struct input *input, struct outcome *ret, char **ret_why)
+static int run_interpreter(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why)
 {
 	enum bpf_prog_type type = ((struct kg_bpf_program *)object->programs->pdata[0])->type;
 	struct kg_world *w = world_of_input(type, input);
@@ -73,6 +73,7 @@ static int run_interpreter(const struct kg_object *object, const struct input *i
 }
 
 const struct executor executors[] = {
-	{"interpreter", run_interpreter},
-	{NULL, NULL},
+	{"interpreter", FALSE, run_interpreter},
+	{"symbolic executor", TRUE, run_symbolic},
+	{NULL, FALSE, NULL},
 };

@@ -10,6 +10,8 @@
 
 #define STACK_USED 64
 
+struct abilities abilities = {TRUE, TRUE, TRUE};
+
 struct generator {
 	GRand *rand;
 	GArray *insns;   /* struct bpf_insn */
@@ -99,7 +101,7 @@ static void alu(struct generator *g)
 
 	if (op == BPF_DIV || op == BPF_MOD) {
 		imm = imm ? imm : -1;
-		off = below(g, 2);
+		off = abilities.v4 && below(g, 2);
 	}
 	if (is_shift)
 		imm &= class == BPF_ALU64 ? 63 : 31;
@@ -114,7 +116,7 @@ static void unary(struct generator *g)
 	static const int sizes[] = {16, 32, 64}, extensions[] = {8, 16, 32};
 	int r = number(g), class = below(g, 2) ? BPF_ALU64 : BPF_ALU;
 
-	switch (below(g, 4)) {
+	switch (below(g, abilities.v4 ? 4 : 2)) {
 	case 0:
 		emit(g, class | BPF_NEG, r, 0, 0, 0);
 		break;
@@ -149,7 +151,7 @@ static void memory(struct generator *g)
 		emit(g, BPF_STX | BPF_MEM | code, base, number(g), off, 0);
 		break;
 	case 2:
-		emit(g, BPF_LDX | (log2 < 3 ? BPF_MEMSX : BPF_MEM) | code, number(g), base, off, 0);
+		emit(g, BPF_LDX | (log2 < 3 && abilities.v4 ? BPF_MEMSX : BPF_MEM) | code, number(g), base, off, 0);
 		break;
 	default:
 		emit(g, BPF_LDX | BPF_MEM | code, number(g), base, off, 0);
@@ -162,7 +164,7 @@ static void atomic(struct generator *g)
 				  BPF_XCHG, BPF_CMPXCHG};
 	int log2 = 2 + below(g, 2), off, base;
 
-	if (!below(g, 5)) { /* load-acquire, store-release: all sizes */
+	if (abilities.acquire && !below(g, 5)) { /* load-acquire, store-release: all sizes */
 		log2 = below(g, 4);
 		base = place(g, 1 << log2, TRUE, &off);
 		if (below(g, 2))
@@ -256,7 +258,7 @@ static void map_helper(struct generator *g)
 	if (helper == BPF_FUNC_map_update_elem) {
 		emit(g, BPF_ALU64 | BPF_MOV | BPF_X, 3, 10, 0, 0);
 		emit(g, BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, -STACK_USED + 8 * below(g, 6));
-		emit(g, BPF_ALU64 | BPF_MOV | BPF_K, 4, 0, 0, below(g, 4));
+		emit(g, BPF_ALU64 | BPF_MOV | BPF_K, 4, 0, 0, below(g, 3)); /* BPF_ANY, BPF_NOEXIST, BPF_EXIST */
 	}
 	emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, helper);
 	if (helper == BPF_FUNC_map_lookup_elem) {
@@ -316,7 +318,7 @@ static void if_else(struct generator *g)
 		return;
 	}
 	jump = (int)g->insns->len;
-	emit(g, (below(g, 2) ? BPF_JMP : BPF_JMP32) | BPF_JA, 0, 0, 0, 0);
+	emit(g, (!abilities.v4 || below(g, 2) ? BPF_JMP : BPF_JMP32) | BPF_JA, 0, 0, 0, 0);
 	join(g, condition);
 	block(g);
 	join(g, jump);
@@ -364,7 +366,7 @@ static void block(struct generator *g)
 			map_helper(g);
 		else if (what == 3 && !g->is_function && g->depth < 3 && g->calls->len < 3)
 			call_function(g);
-		else if (what == 4 && !g->is_function && g->depth < 3 && !below(g, 4))
+		else if (what == 4 && !g->is_function && g->depth < 3 && abilities.may_goto && !below(g, 15))
 			may_goto(g);
 		else
 			one(g);
@@ -496,7 +498,7 @@ void generate_input(GRand *rand, struct input *ret)
 	guint n = 0;
 
 	memset(ret, 0, sizeof(*ret));
-	for (guint i = 0; i < VALUE_SIZE; i += 8) {
+	for (guint i = 0; i < 128; i += 8) { /* what is behind it is only written */
 		uint64_t w = random_word(rand);
 
 		memcpy(ret->value + i, &w, 8);

@@ -368,6 +368,12 @@ SEC("raw_tp/x") int functions(__u64 *ctx)
 	return bss_array[3];
 }
 
+static __u64 fold(__u64 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
 SEC("tc") int packet_tc(struct __sk_buff *skb)
 {
 	BEGIN;
@@ -375,8 +381,8 @@ SEC("tc") int packet_tc(struct __sk_buff *skb)
 	char text[4] = {9, 8, 7, 6};
 
 	__builtin_memset(o->bytes, 0xee, sizeof(o->bytes));
-	o->n[0] = bpf_csum_diff(a, 16, b, 16, 0);
-	o->n[1] = bpf_csum_diff(NULL, 0, b, 16, 12345);
+	o->n[0] = fold(bpf_csum_diff(a, 16, b, 16, 0));
+	o->n[1] = fold(bpf_csum_diff(NULL, 0, b, 16, 12345));
 	o->n[2] = bpf_skb_load_bytes(skb, 10, o->bytes[0], 20);
 	o->n[3] = bpf_skb_load_bytes(skb, 60, o->bytes[1], 20);
 	o->n[4] = bpf_skb_load_bytes(skb, 60, o->bytes[2], 4);

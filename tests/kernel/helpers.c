@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 static const char user_text[] = "a text of this process, of more than thirty-two bytes", short_text[] = "short";
@@ -333,6 +334,11 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 
 static const char *impossible(void)
 {
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d", &major, &minor) != 2 || major < 6 || (major == 6 && minor < 12))
+		return "the models are those of Linux 6.18; this kernel is older than 6.12";
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "kgent", 4, 8, 1, NULL);
 
 	if (fd < 0)

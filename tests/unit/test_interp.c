@@ -425,12 +425,31 @@ static void test_typed_pointers(void **state)
 	kg_run_of_bpf_clear(&run);
 	run_in(w, BPF_PROG_TYPE_KPROBE, insns, G_N_ELEMENTS(insns), &run);
 	expect_stop(&run, "load of 4 bytes outside");
+	/* a member of a null pointer is 0, whatever the world's other bytes are */
+	pointer = 0;
+	g_bytes_unref(w->context);
+	w->context = g_bytes_new(&pointer, 8);
+	w->memory[KG_SPACE_KERNEL].other = 0xff;
+	run_in(w, BPF_PROG_TYPE_TRACING, insns, G_N_ELEMENTS(insns), &run);
+	assert_true(run.is_complete && run.result == 0);
+	kg_run_of_bpf_clear(&run);
 	kg_world_free(w);
 }
 
 static void test_sources(void **state)
 {
-	assert_non_null(kg_interp_helper_source(BPF_FUNC_map_lookup_elem));
+	/* all that bpftrace 0.17 calls */
+	static const int called[] = {
+		BPF_FUNC_map_lookup_elem, BPF_FUNC_map_update_elem, BPF_FUNC_map_delete_elem, BPF_FUNC_probe_read, BPF_FUNC_probe_read_str,
+		BPF_FUNC_probe_read_kernel, BPF_FUNC_probe_read_kernel_str, BPF_FUNC_probe_read_user, BPF_FUNC_probe_read_user_str,
+		BPF_FUNC_ktime_get_ns, BPF_FUNC_ktime_get_boot_ns, BPF_FUNC_get_current_pid_tgid, BPF_FUNC_get_current_uid_gid,
+		BPF_FUNC_get_current_cgroup_id, BPF_FUNC_get_numa_node_id, BPF_FUNC_get_smp_processor_id, BPF_FUNC_get_current_task,
+		BPF_FUNC_get_prandom_u32, BPF_FUNC_get_stackid, BPF_FUNC_get_current_comm, BPF_FUNC_perf_event_output, BPF_FUNC_trace_printk,
+		BPF_FUNC_send_signal, BPF_FUNC_override_return, BPF_FUNC_skb_output, BPF_FUNC_d_path, BPF_FUNC_seq_printf,
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(called); i++)
+		assert_non_null(kg_interp_helper_source(called[i]));
 	assert_null(kg_interp_helper_source(0));
 	assert_null(kg_interp_helper_source(-1));
 	assert_null(kg_interp_helper_source(1 << 20));

@@ -17,6 +17,8 @@ struct {
 	__uint(max_entries, 256 * 1024);
 } events SEC(".maps");
 
+struct event *unused_event __attribute__((unused)); /* so that its type is in the object */
+
 SEC("tracepoint/sched/sched_process_exec")
 int on_exec(void *ctx)
 {

@@ -30,7 +30,7 @@ struct {
 	__uint(max_entries, 256 * 1024);
 } events SEC(".maps");
 
-struct event *unused_event __attribute__((unused));
+struct event *unused_event __attribute__((unused)); /* so that its type is in the object */
 
 SEC("kprobe/tcp_connect")
 int BPF_KPROBE(connect, struct sock *sk)

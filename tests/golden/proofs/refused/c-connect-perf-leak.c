@@ -31,7 +31,7 @@ struct {
 	__uint(value_size, sizeof(int));
 } events SEC(".maps");
 
-struct event *unused_event __attribute__((unused));
+struct event *unused_event __attribute__((unused)); /* so that its type is in the object */
 
 SEC("kprobe/tcp_connect")
 int BPF_KPROBE(connect, struct sock *sk)
