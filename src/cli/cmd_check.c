@@ -9,12 +9,16 @@
 #include "options.h"
 #include "show.h"
 
+#include <kgent/annotate.h>
+
 #include <string.h>
 
 const struct kg_option kg_check_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"contract", 0, "FILE", "what the program must do (docs/contracts.md): prove that it does, or show where not"},
 	{"bound", 0, "NAME=N", KG_BOUND_HELP},
+	{"annotate", 0, NULL, "with --contract: the program with what is assumed and asserted in place, instead of the list of results"},
+	{"html", 0, "FILE", "write that view as a page of its own to FILE"},
 	{"mutate", 0, NULL, "with --contract: hold wrong variants of the program against it too, to see whether it can fail"},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
@@ -27,11 +31,12 @@ struct check_args {
 	const char *contract;
 	struct kg_prove_opts prove;
 	struct kg_mutate_opts mutate;
-	gboolean no_load, wants_mutants;
+	const char *html;
+	gboolean no_load, wants_mutants, wants_annotations;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
 };
 
-static int parse_args(int argc, char **argv, struct check_args *args, struct kg_error *err)
+static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct check_args *args, struct kg_error *err)
 {
 	struct kg_option_walk walk = {.table = kg_check_options, .argc = argc, .argv = argv, .at = 1};
 	const struct kg_option *option;
@@ -52,6 +57,10 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 		} else if (!strcmp(option->name, "bound")) {
 			if (kg_cli_bound(&args->prove.bounds, walk.value, err))
 				return -KG_E_INVAL;
+		} else if (!strcmp(option->name, "annotate")) {
+			args->wants_annotations = TRUE;
+		} else if (!strcmp(option->name, "html")) {
+			args->html = walk.value;
 		} else if (!strcmp(option->name, "mutate")) {
 			args->wants_mutants = TRUE;
 		} else if (!strcmp(option->name, "no-load")) {
@@ -61,13 +70,16 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 		}
 	}
 	g_ptr_array_add(args->allowed, NULL);
+	if (args->wants_annotations && cli->json)
+		return kg_error_set(err, KG_E_INVAL, "options", "--annotate is for people; --json has every result with its place");
 	if (args->wants_mutants && !args->contract)
 		return kg_error_set(err, KG_E_INVAL, "options", "--mutate needs --contract FILE: what wrong variants are held against");
 	return 0;
 }
 
-static void show(const struct kg_cli *cli, const struct check_args *args, const char *text, const struct kg_verdict *verdict, int code)
+static void show(const struct kg_cli *cli, const struct check_args *args, const struct kg_annotated *annotated, const struct kg_verdict *verdict, int code)
 {
+	const char *text = annotated->source;
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	if (cli->json) {
@@ -82,7 +94,10 @@ static void show(const struct kg_cli *cli, const struct check_args *args, const 
 			kg_verdict_table(verdict, cli->color_out, out);
 			if (verdict->proof) {
 				g_string_append_c(out, '\n');
-				kg_proof_text(verdict->proof, text, cli->color_out, out);
+				if (args->wants_annotations)
+					kg_annotated_text(annotated, cli->color_out, out);
+				else
+					kg_proof_text(verdict->proof, text, cli->color_out, out);
 			}
 			if (verdict->mutation) {
 				g_string_append_c(out, '\n');
@@ -120,6 +135,16 @@ static int read_contract(const struct kg_cli *cli, const char *file, struct kg_p
 	return 0;
 }
 
+static int write_html(const char *file, const struct kg_annotated *annotated, int code, struct kg_error *err)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int r;
+
+	kg_annotated_html(annotated, out);
+	r = kg_cli_write(file, out->str, TRUE, err);
+	return r ? r : code;
+}
+
 static int check_text(const struct kg_cli *cli, struct check_args *args, const char *text, gsize len, struct kg_error *err)
 {
 	struct kg_profile *profile = NULL;
@@ -152,7 +177,10 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 		code = kg_show_exit(verdict, is_static);
 		if (code == KG_EXIT_OK && contract && kg_verdict_find(verdict, "proof")->result != KG_CHECK_PASSED)
 			code = KG_EXIT_NOT_VERIFIED; /* what was asked for was not shown */
-		show(cli, args, text, verdict, code);
+		struct kg_annotated annotated = {kg_cli_file_name(args->file), text, verdict->program, contract, verdict->proof};
+		show(cli, args, &annotated, verdict, code);
+		if (args->html && verdict->proof)
+			code = write_html(args->html, &annotated, code, err);
 		if (sudo && !cli->json)
 			kg_cli_note(cli, "the kernel's verifier was not asked; this does: %s", sudo);
 	}
@@ -170,7 +198,7 @@ int kg_cmd_check(const struct kg_cli *cli, int argc, char **argv)
 	g_autofree char *text = NULL;
 	gsize len = 0;
 
-	if (parse_args(argc, argv, &args, &err))
+	if (parse_args(cli, argc, argv, &args, &err))
 		return kg_cli_usage(cli, "check", &err);
 	int code = kg_cli_read(args.file, KG_BT_MAX_BYTES, &text, &len, &err);
 	if (!code)

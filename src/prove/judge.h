@@ -70,6 +70,7 @@ struct kg_word value_join(struct kg_symex *x, const struct kg_word *bytes, guint
 struct kg_obligation_result *result_of(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *obligation);
 struct kg_obligation_result *result_of_built_in(struct judge *j, enum kg_obligation_kind kind, const char *what);
 void result_unknown(struct kg_obligation_result *r, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+void result_at(struct kg_obligation_result *r, const struct kg_loc *loc); /* where it is fulfilled; the first place counts */
 gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r); /* not yet refuted as often as is asked for */
 
 /* ---- counter.c */

@@ -114,6 +114,12 @@ void result_unknown(struct kg_obligation_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+void result_at(struct kg_obligation_result *r, const struct kg_loc *loc)
+{
+	if (!r->loc.line)
+		r->loc = *loc;
+}
+
 gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r)
 {
 	return r->counterexamples->len < MAX(j->opts->max_counterexamples, 1);
