@@ -135,6 +135,14 @@ static int read_contract(const struct kg_cli *cli, const char *file, struct kg_p
 	return 0;
 }
 
+/* Was all shown that was asked for, by the contract or by the program's own assertions? */
+static gboolean is_shown(const struct kg_verdict *verdict, gboolean has_contract)
+{
+	if (has_contract)
+		return kg_verdict_find(verdict, "proof")->result == KG_CHECK_PASSED;
+	return !verdict->proof || verdict->proof->word == KG_PROOF_PROVED;
+}
+
 static int write_html(const char *file, const struct kg_annotated *annotated, int code, struct kg_error *err)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -175,8 +183,8 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 		g_autofree char *sudo = args->no_load ? NULL : kg_show_missing_privilege(cli, verdict);
 		kg_show_exact_mends(cli, verdict);
 		code = kg_show_exit(verdict, is_static);
-		if (code == KG_EXIT_OK && contract && kg_verdict_find(verdict, "proof")->result != KG_CHECK_PASSED)
-			code = KG_EXIT_NOT_VERIFIED; /* what was asked for was not shown */
+		if (code == KG_EXIT_OK && !is_shown(verdict, contract != NULL))
+			code = KG_EXIT_NOT_VERIFIED;
 		struct kg_annotated annotated = {kg_cli_file_name(args->file), text, verdict->program, contract, verdict->proof};
 		show(cli, args, &annotated, verdict, code);
 		if (args->html && verdict->proof)
