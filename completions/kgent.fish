@@ -1,22 +1,23 @@
 # fish completion for kgent
-set -l commands ask check explain disasm probes doctor help
+set -l commands ask check diff explain disasm probes doctor help
 complete -c kgent -f
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a ask -d 'Answer a question about this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a check -d 'Make all checks on a bpftrace program'
+complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a diff -d 'Tell whether two bpftrace programs show the same'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a explain -d 'Tell what a bpftrace program does'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a disasm -d 'Show the instructions of a program or object file'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a probes -d 'Find attach points'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'Tell what works on this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a help -d 'Show help'
 complete -c kgent -n "__fish_seen_subcommand_from help" -a "$commands"
-complete -c kgent -n "__fish_seen_subcommand_from check explain disasm" -F
+complete -c kgent -n "__fish_seen_subcommand_from check diff explain disasm" -F
 
 complete -c kgent -l json -d 'Answer in JSON'
 complete -c kgent -s q -l quiet -d 'Say only what was asked for, and errors'
 complete -c kgent -s h -l help -d 'Show help'
 complete -c kgent -s V -l version -d 'Show the version'
 
-set -l asking "not __fish_seen_subcommand_from check explain disasm probes doctor help"
+set -l asking "not __fish_seen_subcommand_from check diff explain disasm probes doctor help"
 complete -c kgent -n $asking -l for -x -a '5s 10s 30s 1min' -d 'How long to observe'
 complete -c kgent -n $asking -s p -l pid -x -a '(__fish_complete_pids)' -d 'Observe this process only'
 complete -c kgent -n $asking -s c -l command -x -a '(__fish_complete_command)' -d 'Start and observe this command'
@@ -27,6 +28,11 @@ complete -c kgent -n $asking -l force -d 'Let -o replace a file'
 complete -c kgent -n $asking -l explain -d 'Show how the sentence was understood'
 complete -c kgent -n $asking -l engine -x -a 'auto builtin' -d 'Who writes the program'
 complete -c kgent -n "not __fish_seen_subcommand_from explain disasm probes doctor help" -l allow -x -d 'Allow the program this'
+complete -c kgent -n "__fish_seen_subcommand_from check" -l contract -r -F -d 'What the program must do'
+complete -c kgent -n "__fish_seen_subcommand_from check" -l mutate -d 'Hold wrong variants against the contract'
+complete -c kgent -n "__fish_seen_subcommand_from check" -l annotate -d 'Show assumptions and assertions in place'
+complete -c kgent -n "__fish_seen_subcommand_from check" -l html -r -F -d 'Write that view as a page'
+complete -c kgent -n "__fish_seen_subcommand_from check diff" -l bound -x -d 'How far the proof goes'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l no-load -d 'Load nothing into the kernel'
 complete -c kgent -n "not __fish_seen_subcommand_from doctor help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
 complete -c kgent -n "__fish_seen_subcommand_from probes" -s n -l limit -x -d 'Show at most so many'

@@ -24,5 +24,5 @@ int kg_cli_bound(struct kg_symex_opts *bounds, const char *text, struct kg_error
 			*all[i].value = (guint)n * all[i].unit;
 			return 0;
 		}
-	return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: it is NAME=N with time, question, paths, steps, unroll or memory", text);
+	return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: it is NAME=N with time, question, paths, steps, unroll or memory (kgent check also: mutants, mutants-time)", text);
 }

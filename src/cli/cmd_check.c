@@ -16,7 +16,7 @@
 const struct kg_option kg_check_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"contract", 0, "FILE", "what the program must do (docs/contracts.md): prove that it does, or show where not"},
-	{"bound", 0, "NAME=N", KG_BOUND_HELP},
+	{"bound", 0, "NAME=N", KG_BOUND_HELP "; mutants, mutants-time (s)"},
 	{"annotate", 0, NULL, "with --contract: the program with what is assumed and asserted in place, instead of the list of results"},
 	{"html", 0, "FILE", "write that view as a page of its own to FILE"},
 	{"mutate", 0, NULL, "with --contract: hold wrong variants of the program against it too, to see whether it can fail"},
@@ -35,6 +35,20 @@ struct check_args {
 	gboolean no_load, wants_mutants, wants_annotations;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
 };
+
+/* The bounds of the proof, and those of wrong variants: how many, and for how long all of them. */
+static int set_bound(struct check_args *args, const char *text, struct kg_error *err)
+{
+	gboolean is_time = g_str_has_prefix(text, "mutants-time=");
+	guint64 n;
+
+	if (!is_time && !g_str_has_prefix(text, "mutants="))
+		return kg_cli_bound(&args->prove.bounds, text, err);
+	if (!g_ascii_string_to_unsigned(strchr(text, '=') + 1, 10, 1, 100000, &n, NULL))
+		return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: %s is no number from 1 to 100000", text, strchr(text, '=') + 1);
+	*(is_time ? &args->mutate.total_ms : &args->mutate.max) = (guint)n * (is_time ? 1000 : 1);
+	return 0;
+}
 
 static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct check_args *args, struct kg_error *err)
 {
@@ -55,7 +69,7 @@ static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct ch
 		} else if (!strcmp(option->name, "contract")) {
 			args->contract = walk.value;
 		} else if (!strcmp(option->name, "bound")) {
-			if (kg_cli_bound(&args->prove.bounds, walk.value, err))
+			if (set_bound(args, walk.value, err))
 				return -KG_E_INVAL;
 		} else if (!strcmp(option->name, "annotate")) {
 			args->wants_annotations = TRUE;
