@@ -141,6 +141,11 @@ struct kg_mutation *kg_mutation_free(struct kg_mutation *mutation);
 void kg_mutation_text(const struct kg_mutation *mutation, gboolean color, GString *out);
 /** The first line of that, in one word order for all outputs; owned. */
 char *kg_mutation_summary(const struct kg_mutation *mutation);
+/**
+ * The same for an object that clang made: it is read, relocated for the profile's kernel, and proved. Nothing is loaded: that is its own loader's.
+ * @return 0, also for a refuted one; the errors of kg_prove()
+ */
+int kg_check_object(GBytes *elf, const struct kg_check_opts *opts, struct kg_verdict **ret, struct kg_error *err);
 
 /** The check of that name, borrowed, or NULL. */
 const struct kg_check *kg_verdict_find(const struct kg_verdict *verdict, const char *name);

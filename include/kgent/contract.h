@@ -155,7 +155,8 @@ char *kg_contract_json(const struct kg_contract *contract);
  */
 int kg_contract_check(const struct kg_contract *contract, struct kg_profile *profile, GPtrArray *diags);
 
-/** Does an attach point of a program ("kprobe:tcp_connect", kind and target apart) fulfil [point]? kprobe:mod:f is kprobe:f, aliases are equal. */
+/** Does an attach point of a program ("kprobe:tcp_connect", kind and target apart) fulfil [point]? kprobe:mod:f is kprobe:f, aliases are equal; of
+ * points that bpftrace joined ("vfs_read,kprobe:vfs_write") one is enough. */
 gboolean kg_contract_point_fits(const struct kg_contract_point *point, enum kg_probe_kind kind, const char *target);
 /** The points of this kernel that a wildcard stands for, or a copy of the point alone. Owned array of struct kg_contract_point *. */
 GPtrArray *kg_contract_point_expand(const struct kg_contract_point *point, struct kg_profile *profile);

@@ -58,7 +58,7 @@ enum kg_expr_kind {
 	KG_EXPR_OBJECT,  /**< a struct, union or array in memory. word: its address; space; n_bytes: its size */
 	KG_EXPR_BYTES,   /**< bytes[n_bytes], each 8 bits: comm, "a literal" (with its NUL), ntop(), buf() of memory that was read */
 	KG_EXPR_STRING,  /**< the text at an address up to its NUL. word: address; space; n_bytes: at most so many, 0: as the program cuts */
-	KG_EXPR_TOKEN,   /**< what only user space can make of its source: a stack, a symbol. token: which; word: its input, else 0 */
+	KG_EXPR_TOKEN,   /**< what only user space can make of its source: a stack, a symbol. token: which; word: its input (of func: the instruction pointer), else 0 */
 };
 
 /** A typed value. Nothing in it is owned: bytes live as long as env->keep, type and token as long as the profile and the expression. */
@@ -79,12 +79,13 @@ struct kg_expr_value {
 	struct kg_word length; /**< TOKEN "buf": how many bytes are asked for (word: their address), where that is not a constant */
 };
 
-/** A name that a contract gives to an expression, and its place in the contract. */
+/** An expression as a contract has it. */
 struct kg_contract_expr {
 	char *text;              /**< as written; owned */
 	struct kg_bt_node *node; /**< parsed; owned. Its places count from the start of [text] */
 	struct kg_loc loc;       /**< where [text] begins in the contract's file */
 };
+/** A name that a contract gives to an expression. */
 struct kg_contract_name {
 	char *name;
 	struct kg_contract_expr expr;

@@ -142,6 +142,9 @@ extern const struct kg_algebra kg_terms;
 /** The part of an address that is not a number: what "sk + 12" adds to. The word itself where it is no sum. */
 struct kg_word kg_symex_base(struct kg_symex *x, struct kg_word address);
 
+/** Is [q] something divided by a number? */
+gboolean kg_symex_is_quotient(struct kg_symex *x, struct kg_word q, struct kg_word *ret_of, uint64_t *ret_divisor);
+
 /** Questions, on the path that is being visited. */
 enum kg_holds { KG_HOLDS_ALWAYS, KG_HOLDS_NOT, KG_HOLDS_UNKNOWN };
 /** Assume [condition] (1 bit) in what follows, until kg_symex_forget(). */

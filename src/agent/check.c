@@ -612,6 +612,51 @@ static void make_checks(struct checking *c)
 	}
 }
 
+/* ---------------------------------------------------------------- objects that clang made */
+
+static struct kg_check *add_check(struct kg_verdict *verdict, const char *name)
+{
+	struct kg_check *check = g_new0(struct kg_check, 1);
+
+	check->name = name;
+	check->result = KG_CHECK_NOT_CHECKED;
+	g_ptr_array_add(verdict->checks, check);
+	return check;
+}
+
+int kg_check_object(GBytes *elf, const struct kg_check_opts *opts, struct kg_verdict **ret, struct kg_error *err)
+{
+	static const struct kg_check_opts defaults;
+	struct kg_verdict *verdict = g_new0(struct kg_verdict, 1);
+	struct kg_object *object = NULL;
+	struct kg_check *check;
+	_cleanup_error_ struct kg_error problem = {0};
+
+	opts = opts ?: &defaults;
+	verdict->checks = g_ptr_array_new_with_free_func(free_check);
+	verdict->diags = kg_diags_new();
+	check = add_check(verdict, "object");
+	if (kg_object_read(elf, opts->profile, &object, &problem))
+		says(check, KG_CHECK_FAILED, "%s", problem.msg);
+	else
+		says(check, KG_CHECK_PASSED, "%u program%s, %u map%s", object->programs->len, plural(object->programs->len), object->maps->len,
+		     plural(object->maps->len));
+	check = add_check(verdict, "proof");
+	if (!object)
+		says(check, KG_CHECK_NOT_CHECKED, "not reached: object failed");
+	else if (!opts->contract)
+		says(check, KG_CHECK_NOT_CHECKED, "there is no contract: whether it shows what was asked for is not proved");
+	else if (kg_prove(object, NULL, opts->contract, opts->profile, opts->prove, &verdict->proof, err))
+		error_not_checked(check, err);
+	else
+		proof_says(check, verdict->proof);
+	says(add_check(verdict, "kernel verifier"), KG_CHECK_NOT_CHECKED, "its own loader loads it");
+	kg_object_free(object);
+	conclude(verdict);
+	*ret = verdict;
+	return 0;
+}
+
 int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret,
 		     struct kg_error *err)
 {

@@ -1,6 +1,6 @@
 /*
- * kgent check: all checks on a given program, for people and for tools that write programs. Needs no model; the static part needs
- * no privilege.
+ * kgent check: all checks on a given program (bpftrace's text, or an object that clang made), for people and for tools that write programs. Needs no
+ * model; the static part needs no privilege.
  */
 #include "bound.h"
 #include "cli.h"
@@ -108,7 +108,7 @@ static void show(const struct kg_cli *cli, const struct check_args *args, const 
 			kg_verdict_table(verdict, cli->color_out, out);
 			if (verdict->proof) {
 				g_string_append_c(out, '\n');
-				if (args->wants_annotations)
+				if (args->wants_annotations && verdict->program)
 					kg_annotated_text(annotated, cli->color_out, out);
 				else
 					kg_proof_text(verdict->proof, text, cli->color_out, out);
@@ -187,21 +187,23 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 	code = read_contract(cli, args->contract, profile, &contract, err);
 	opts.contract = contract;
 	opts.mutate = args->wants_mutants ? &args->mutate : NULL;
+	gboolean is_object = len > 4 && !memcmp(text, "\177ELF", 4);
+	g_autoptr(GBytes) object = is_object ? g_bytes_new_static(text, len) : NULL;
 	if (!code) {
 		kg_interrupt_begin(&interrupt, &args->prove);
-		code = kg_check_program(text, len, &opts, &verdict, err);
+		code = is_object ? kg_check_object(object, &opts, &verdict, err) : kg_check_program(text, len, &opts, &verdict, err);
 		kg_interrupt_end(&interrupt);
 	}
 	if (!code) {
-		gboolean is_static = args->no_load || (profile && !kg_profile_is_running(profile));
-		g_autofree char *sudo = args->no_load ? NULL : kg_show_missing_privilege(cli, verdict);
+		gboolean is_static = args->no_load || is_object || (profile && !kg_profile_is_running(profile));
+		g_autofree char *sudo = args->no_load || is_object ? NULL : kg_show_missing_privilege(cli, verdict);
 		kg_show_exact_mends(cli, verdict);
 		code = kg_show_exit(verdict, is_static);
 		if (code == KG_EXIT_OK && !is_shown(verdict, contract != NULL))
 			code = KG_EXIT_NOT_VERIFIED;
-		struct kg_annotated annotated = {kg_cli_file_name(args->file), text, verdict->program, contract, verdict->proof};
+		struct kg_annotated annotated = {kg_cli_file_name(args->file), is_object ? NULL : text, verdict->program, contract, verdict->proof};
 		show(cli, args, &annotated, verdict, code);
-		if (args->html && verdict->proof)
+		if (args->html && verdict->proof && verdict->program)
 			code = write_html(args->html, &annotated, code, err);
 		if (sudo && !cli->json)
 			kg_cli_note(cli, "the kernel's verifier was not asked; this does: %s", sudo);

@@ -20,10 +20,11 @@ struct abi {
 	guint n;
 	uint32_t argument[10];
 	uint32_t result;
+	uint32_t pc; /* where the program is */
 };
 static const struct abi abis[] = {
-	{"x86_64", 6, {112, 104, 96, 88, 72, 64}, 80},
-	{"aarch64", 8, {0, 8, 16, 24, 32, 40, 48, 56}, 0},
+	{"x86_64", 6, {112, 104, 96, 88, 72, 64}, 80, 128},
+	{"aarch64", 8, {0, 8, 16, 24, 32, 40, 48, 56}, 0, 256},
 };
 
 static const struct abi *abi_of(struct kg_profile *profile)
@@ -163,6 +164,14 @@ GPtrArray *kg_expr_arguments(const struct kg_contract_point *p, struct kg_profil
 		return list;
 	g_ptr_array_unref(list);
 	return NULL;
+}
+
+gboolean expr_pc_offset(const struct kg_expr_env *env, uint32_t *ret)
+{
+	enum kg_probe_kind kind = env->point ? env->point->kind : KG_PROBE_NONE;
+
+	*ret = abi_of(env->profile)->pc;
+	return kind == KG_PROBE_KPROBE || kind == KG_PROBE_KRETPROBE || kind == KG_PROBE_UPROBE || kind == KG_PROBE_URETPROBE;
 }
 
 enum kg_space expr_default_space(const struct kg_contract_point *p)

@@ -26,7 +26,7 @@ static const struct {
 	const char *name;
 	enum kg_as as;
 } tokens[] = {
-	{"kstack", KG_AS_STACK}, {"ustack", KG_AS_STACK}, {"func", KG_AS_NONE}, {"probe", KG_AS_NONE}, {"username", KG_AS_NONE},
+	{"kstack", KG_AS_STACK}, {"ustack", KG_AS_STACK}, {"probe", KG_AS_NONE}, {"username", KG_AS_NONE},
 };
 
 static int ask(struct eval *ev, const struct kg_bt_node *at, const char *name, struct kg_expr_value *v, struct kg_error *err)
@@ -67,6 +67,20 @@ static int ask_comm(struct eval *ev, const struct kg_bt_node *at, struct kg_expr
 static struct kg_expr_value token_of(const char *name, enum kg_as as, struct kg_word input)
 {
 	return (struct kg_expr_value){.kind = KG_EXPR_TOKEN, .token = name, .as = as, .word = input};
+}
+
+/* The function's name is made of the instruction pointer, in user space. */
+static int function_token(struct eval *ev, const struct kg_bt_node *at, struct kg_expr_value *ret, struct kg_error *err)
+{
+	struct kg_word pc = KG_WORD(0);
+	uint32_t offset;
+	int r = 0;
+
+	if (expr_pc_offset(ev->env, &offset))
+		r = ev->env->read(ev->env->self, KG_SPACE_KERNEL, expr_word_op(ev->env, KG_OP_ADD, ev->env->context, KG_WORD(offset)), 8, &pc, err);
+	if (r == 0)
+		*ret = token_of("func", KG_AS_NONE, pc);
+	return expr_failed_at(ev, at, r);
 }
 
 static gboolean is_argument_name(const char *name)
@@ -116,6 +130,8 @@ int expr_eval_builtin(struct eval *ev, const struct kg_bt_node *at, const char *
 	}
 	if (!strcmp(name, "ctx"))
 		return context_pointer(ev, at, ret, err);
+	if (!strcmp(name, "func"))
+		return function_token(ev, at, ret, err);
 	if (!strcmp(name, "comm"))
 		return ask_comm(ev, at, ret, err);
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)

@@ -69,6 +69,8 @@ const char *expr_keep_text(const struct kg_expr_env *env, const char *s);
 
 /* expr_args.c */
 enum kg_space expr_default_space(const struct kg_contract_point *point);
+/* Where in the context the instruction pointer is; FALSE: the event has none. */
+gboolean expr_pc_offset(const struct kg_expr_env *env, uint32_t *ret);
 /* An argument by name. Untouched and -KG_E_NOTFOUND without an error where there is none of that name. */
 int expr_eval_argument(struct eval *ev, const struct kg_bt_node *at, const char *name, struct kg_expr_value *ret, struct kg_error *err);
 /* The names of all arguments: for "did you mean". Array of borrowed char *. */

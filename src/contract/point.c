@@ -150,7 +150,36 @@ static gboolean timer_period(const char *target, double *ret)
 	return *ret > 0;
 }
 
+/* "vfs_read,kprobe:vfs_write": bpftrace compiles several attach points that it can't tell apart once, and joins their names. */
+static const char *next_joined(const char *target, enum kg_probe_kind *ret)
+{
+	for (const char *comma = strchr(target, ','); comma; comma = strchr(comma + 1, ',')) {
+		const char *colon = strchr(comma, ':');
+
+		*ret = colon ? kg_probe_kind_parse(comma + 1, colon - comma - 1) : KG_PROBE_NONE;
+		if (*ret)
+			return comma;
+	}
+	return NULL;
+}
+
+static gboolean one_fits(const struct kg_contract_point *point, enum kg_probe_kind kind, const char *target);
+
 gboolean kg_contract_point_fits(const struct kg_contract_point *point, enum kg_probe_kind kind, const char *target)
+{
+	enum kg_probe_kind next;
+
+	for (const char *comma; (comma = next_joined(target, &next)); kind = next) {
+		g_autofree char *first = g_strndup(target, (gsize)(comma - target));
+
+		if (one_fits(point, kind, first))
+			return TRUE;
+		target = strchr(comma, ':') + 1;
+	}
+	return one_fits(point, kind, target);
+}
+
+static gboolean one_fits(const struct kg_contract_point *point, enum kg_probe_kind kind, const char *target)
 {
 	double wanted, has;
 

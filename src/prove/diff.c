@@ -116,6 +116,35 @@ static void refuse_kin(struct diffing *d)
 		}
 }
 
+static gboolean note_probe(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *userdata)
+{
+	(void)parent;
+	(void)probe;
+	if (node->kind == KG_BT_BUILTIN && !strcmp(node->text, "probe"))
+		*(gboolean *)userdata = TRUE;
+	return TRUE;
+}
+
+static gboolean names_probes(const struct diffing *d)
+{
+	gboolean found = FALSE;
+
+	for (int s = 0; s < 2; s++)
+		kg_bt_walk(d->side[s].program, note_probe, NULL, &found);
+	return found;
+}
+
+/* bpftrace numbers its probes in their order. */
+static gboolean same_numbers(const struct diffing *d)
+{
+	const GPtrArray *a = d->side[0].object->programs, *b = d->side[1].object->programs;
+
+	for (guint i = 0; a->len == b->len && i < a->len; i++)
+		if (g_strcmp0(((struct kg_bpf_program *)a->pdata[i])->attach, ((struct kg_bpf_program *)b->pdata[i])->attach))
+			return FALSE;
+	return a->len == b->len;
+}
+
 /* ---------------------------------------------------------------- replay */
 
 static struct kg_map_entry *entry_copy(const struct kg_map_entry *entry)
@@ -528,7 +557,10 @@ static void compare_programs(struct diffing *d)
 	find_places(d);
 	refuse_kin(d);
 	if (!diff_same_asyncs(&d->side[0], &d->side[1]))
-		unknown(d, "time(), strftime(), system(), cat(), join() or print() are called in different ways, which is not compared");
+		unknown(d, "time(), strftime(), system(), cat(), join(), print(), kstack(), ustack() or the buckets of hist() and lhist() are called for in different "
+			   "ways, which is not compared");
+	if (names_probes(d) && !same_numbers(d))
+		unknown(d, "the builtin probe is a number that depends on all probes of a program: with other probes it is not compared");
 	if (d->why_unknown)
 		return;
 	induce(d);

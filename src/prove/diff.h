@@ -31,7 +31,7 @@ void diff_side_clear(struct diff_side *side);
 gboolean diff_aggregates_alike(enum kg_aggregate a, enum kg_aggregate b);
 /* Is it only a note between probes, which nobody sees? */
 gboolean diff_is_scratch(const struct diff_side *side, int map);
-/* Calls whose records user space makes something of that is not looked into: time(), system(), ... Are they the same, in order? */
+/* Calls that user space makes something of that is not looked into (time(), system(), kstack(5), the buckets of lhist()): are they the same, in order? */
 gboolean diff_same_asyncs(const struct diff_side *a, const struct diff_side *b);
 
 /* What differs between two paths; a condition is a word of 1 bit. */

@@ -126,7 +126,7 @@ static struct kg_word actions_differ(struct kg_symex *x, const struct diff_side 
 
 static gboolean note_async(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *userdata)
 {
-	static const char *const names[] = {"time", "strftime", "system", "cat", "join", "print", NULL};
+	static const char *const names[] = {"time", "strftime", "system", "cat", "join", "print", "kstack", "ustack", NULL};
 
 	(void)parent;
 	(void)probe;
@@ -134,6 +134,10 @@ static gboolean note_async(const struct kg_bt_node *node, const struct kg_bt_nod
 		GString *all = userdata;
 		kg_bt_print_expr(node, all);
 		g_string_append_c(all, '\n');
+	}
+	for (guint i = 1; node->kind == KG_BT_CALL && (!strcmp(node->text, "hist") || !strcmp(node->text, "lhist")) && i < kg_bt_n_kids(node); i++) {
+		g_string_append(userdata, "bucket ");
+		kg_bt_print_expr(kg_bt_kid(node, i), userdata);
 	}
 	return TRUE;
 }

@@ -102,11 +102,9 @@ static void explain_difference(const struct on_path *p, const struct seen *shown
 {
 	struct kg_symex *x = p->a->m->x;
 	struct kg_word number, swapped, is_it;
+	struct kg_word of;
+	uint64_t divisor;
 	gboolean is_swapped = FALSE;
-	static const struct {
-		uint64_t factor;
-		const char *words;
-	} units[] = {{1000, "1000 times too large"}, {1000000, "a million times too large"}, {1000000000, "a billion times too large"}};
 
 	(void)ref;
 	if (shown->shape.kind != SHAPE_INT || wanted->kind != KG_EXPR_NUMBER)
@@ -123,13 +121,9 @@ static void explain_difference(const struct on_path *p, const struct seen *shown
 		*ret_mend = g_strdup_printf("bswap(%s)", shown->text);
 		return;
 	}
-	for (guint i = 0; i < G_N_ELEMENTS(units); i++) {
-		struct kg_word divided = kg_terms.binary(x, KG_OP_UDIV, 64, number, KG_WORD(units[i].factor));
-		if (divided.term && wanted->word.term == divided.term) {
-			*ret_why = g_strdup_printf("is %s", units[i].words);
-			*ret_mend = g_strdup_printf("(%s) / %" G_GUINT64_FORMAT, shown->text, units[i].factor);
-			return;
-		}
+	if (kg_symex_is_quotient(x, wanted->word, &of, &divisor) && of.term == number.term) {
+		*ret_why = g_strdup_printf("it is %" G_GUINT64_FORMAT " times too large", divisor);
+		*ret_mend = g_strdup_printf("(%s) / %" G_GUINT64_FORMAT, shown->text, divisor);
 	}
 }
 

@@ -12,12 +12,16 @@
 
 #define EFFORT 20000000 /* of one question: a few seconds of an idle machine */
 
+struct definition {
+	Z3_ast of, holds; /* a quotient, and what makes it one */
+};
+
 struct solver {
 	Z3_context ctx;
 	Z3_solver z3;
 	Z3_model model, saved;
 	GHashTable *applied;     /* "function and what it is applied to" -> term: see apply() */
-	GArray *definitions;     /* Z3_ast: what holds of quotients; see quotient() */
+	GArray *definitions;     /* struct definition: what holds of quotients; see quotient() */
 	GHashTable *choices;     /* term that is one of two numbers -> struct choice */
 	GHashTable *quotients;   /* term -> GArray of struct quotient */
 	GHashTable *parts;       /* quotient -> what was divided */
@@ -136,7 +140,7 @@ struct solver *solver_new(unsigned effort, unsigned wall_ms)
 	s->applied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	watch_start(s, wall_ms);
 	s->is_input = g_hash_table_new(NULL, NULL);
-	s->definitions = g_array_new(FALSE, FALSE, sizeof(Z3_ast));
+	s->definitions = g_array_new(FALSE, FALSE, sizeof(struct definition));
 	s->parts = g_hash_table_new(NULL, NULL);
 	s->quotients = g_hash_table_new_full(NULL, NULL, NULL, quotients_free);
 	s->choices = g_hash_table_new_full(NULL, NULL, NULL, g_free);
@@ -360,11 +364,32 @@ static struct kg_word quotient(struct solver *s, struct kg_word a, uint64_t d)
 			Z3_mk_bvult(s->ctx, rest, divisor),
 		};
 		Z3_ast all = Z3_mk_and(s->ctx, G_N_ELEMENTS(parts), parts);
-		g_array_append_val(s->definitions, all);
+		struct definition definition = {q.term, all};
+		g_array_append_val(s->definitions, definition);
 		remember_quotient(s, a, d, q);
 		g_hash_table_insert(s->parts, q.term, a.term);
 	}
 	return q;
+}
+
+static struct kg_word extract(void *self, struct kg_word a, unsigned high, unsigned low);
+static struct kg_word concat(void *self, struct kg_word high, unsigned high_width, struct kg_word low, unsigned low_width);
+static struct kg_word extend(void *self, struct kg_word a, unsigned from, unsigned to, gboolean is_signed);
+
+/* A shift by a number moves bits, and is written so: "(x << 32) s>> 32" is then the sign extension that it means. */
+static gboolean shift_by_number(struct solver *s, enum kg_op op, unsigned width, struct kg_word a, struct kg_word b, struct kg_word *ret)
+{
+	unsigned by = (unsigned)b.bits;
+
+	if (b.term || b.bits >= width || (op != KG_OP_SHL && op != KG_OP_LSHR && op != KG_OP_ASHR))
+		return FALSE;
+	if (by == 0)
+		*ret = a;
+	else if (op == KG_OP_SHL)
+		*ret = concat(s, extract(s, a, width - 1 - by, 0), width - by, KG_WORD(0), by);
+	else
+		*ret = extend(s, extract(s, a, width - 1, by), width - by, width, op == KG_OP_ASHR);
+	return TRUE;
 }
 
 /* and, or, not of conditions; at least one is a term. FALSE: another operation. */
@@ -400,6 +425,8 @@ static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct k
 	if (!a.term && !b.term)
 		ret = KG_WORD(kg_op_number(op, width, a.bits, b.bits));
 	else if (width == 1 && logic(s, op, a, b, &ret))
+		;
+	else if (shift_by_number(s, op, width, a, b, &ret))
 		;
 	else if (binary_of_choice(s, op, width, a, b, &ret) || (width == 64 && compare_quotients(s, op, a, b, &ret)))
 		;
@@ -584,6 +611,30 @@ static enum solver_answer ask(struct solver *s)
 	return answer(s, is);
 }
 
+struct walk {
+	struct solver *s;
+	GHashTable *seen;
+	void (*visit)(void *user, void *leaf);
+	void *user;
+};
+
+static void walk_term(struct walk *walk, Z3_ast term)
+{
+	struct solver *s = walk->s;
+
+	if (!g_hash_table_add(walk->seen, term))
+		return;
+	if (walk->visit && g_hash_table_contains(s->is_input, term))
+		walk->visit(walk->user, term);
+	if (g_hash_table_contains(s->parts, term))
+		walk_term(walk, g_hash_table_lookup(s->parts, term));
+	if (Z3_get_ast_kind(s->ctx, term) != Z3_APP_AST)
+		return;
+	Z3_app app = Z3_to_app(s->ctx, term);
+	for (unsigned i = 0; i < Z3_get_app_num_args(s->ctx, app); i++)
+		walk_term(walk, Z3_get_app_arg(s->ctx, app, i));
+}
+
 static void take_model(struct solver *s)
 {
 	drop(s, &s->model);
@@ -592,14 +643,30 @@ static void take_model(struct solver *s)
 		Z3_model_inc_ref(s->ctx, s->model);
 }
 
-/* What is impossible without the definitions of quotients is so with them; only what is possible has to hold against them. */
+static void walk_assertions(struct solver *s, GHashTable *seen)
+{
+	struct walk walk = {.s = s, .seen = seen};
+	Z3_ast_vector assertions = Z3_solver_get_assertions(s->ctx, s->z3);
+
+	Z3_ast_vector_inc_ref(s->ctx, assertions);
+	for (unsigned i = 0; i < Z3_ast_vector_size(s->ctx, assertions); i++)
+		walk_term(&walk, Z3_ast_vector_get(s->ctx, assertions, i));
+	Z3_ast_vector_dec_ref(s->ctx, assertions);
+}
+
+/* What is impossible without the definitions of quotients is so with them; only what is possible has to hold against those that it speaks of. */
 static enum solver_answer check_with_definitions(struct solver *s)
 {
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 	enum solver_answer ret;
 
+	walk_assertions(s, seen);
 	solver_push(s);
-	for (guint i = 0; i < s->definitions->len; i++)
-		Z3_solver_assert(s->ctx, s->z3, g_array_index(s->definitions, Z3_ast, i));
+	for (guint i = 0; i < s->definitions->len; i++) {
+		const struct definition *definition = &g_array_index(s->definitions, struct definition, i);
+		if (g_hash_table_contains(seen, definition->of))
+			Z3_solver_assert(s->ctx, s->z3, definition->holds);
+	}
 	ret = ask(s);
 	if (ret == SOLVER_SAT)
 		take_model(s);
@@ -708,30 +775,6 @@ gboolean solver_split(struct solver *s, struct kg_word w, struct kg_word *base, 
 	return TRUE;
 }
 
-struct walk {
-	struct solver *s;
-	GHashTable *seen;
-	void (*visit)(void *user, void *leaf);
-	void *user;
-};
-
-static void walk_term(struct walk *walk, Z3_ast term)
-{
-	struct solver *s = walk->s;
-
-	if (!g_hash_table_add(walk->seen, term))
-		return;
-	if (g_hash_table_contains(s->is_input, term))
-		walk->visit(walk->user, term);
-	if (g_hash_table_contains(s->parts, term))
-		walk_term(walk, g_hash_table_lookup(s->parts, term));
-	if (Z3_get_ast_kind(s->ctx, term) != Z3_APP_AST)
-		return;
-	Z3_app app = Z3_to_app(s->ctx, term);
-	for (unsigned i = 0; i < Z3_get_app_num_args(s->ctx, app); i++)
-		walk_term(walk, Z3_get_app_arg(s->ctx, app, i));
-}
-
 void solver_leaves(struct solver *s, struct kg_word w, void (*visit)(void *user, void *leaf), void *user)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
@@ -739,6 +782,20 @@ void solver_leaves(struct solver *s, struct kg_word w, void (*visit)(void *user,
 
 	if (w.term)
 		walk_term(&walk, w.term);
+}
+
+gboolean solver_is_quotient(struct solver *s, struct kg_word q, struct kg_word *ret_of, uint64_t *ret_divisor)
+{
+	Z3_ast of = q.term ? g_hash_table_lookup(s->parts, q.term) : NULL;
+	const GArray *quotients = of ? g_hash_table_lookup(s->quotients, of) : NULL;
+
+	for (guint i = 0; quotients && i < quotients->len; i++)
+		if (g_array_index(quotients, struct quotient, i).word.term == q.term) {
+			*ret_of = (struct kg_word){.term = of};
+			*ret_divisor = g_array_index(quotients, struct quotient, i).divisor;
+			return TRUE;
+		}
+	return FALSE;
 }
 
 char *solver_text(struct solver *s, struct kg_word w)

@@ -51,6 +51,8 @@ gboolean word_same(struct kg_word a, struct kg_word b); /* the same number or th
 gboolean solver_split(struct solver *s, struct kg_word w, struct kg_word *base, int64_t *offset);
 /* Call [visit] for every input and every byte of memory below [w]. */
 void solver_leaves(struct solver *s, struct kg_word w, void (*visit)(void *user, void *leaf), void *user);
+/* Is [q] something divided by a number? */
+gboolean solver_is_quotient(struct solver *s, struct kg_word q, struct kg_word *ret_of, uint64_t *ret_divisor);
 char *solver_text(struct solver *s, struct kg_word w); /* for debugging and logs; owned */
 
 /* What it cost. */

@@ -537,6 +537,11 @@ struct kg_word kg_symex_base(struct kg_symex *x, struct kg_word address)
 	return base;
 }
 
+gboolean kg_symex_is_quotient(struct kg_symex *x, struct kg_word q, struct kg_word *ret_of, uint64_t *ret_divisor)
+{
+	return solver_is_quotient(x->solver, q, ret_of, ret_divisor);
+}
+
 const struct kg_event *kg_symex_looked_at(const struct kg_symex *x)
 {
 	return x->current;

@@ -79,7 +79,7 @@ def main():
     parser.add_argument("-k", "--keep")
     parser.add_argument("-v", action="store_true")
     parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     found = [c for c in cases.all_cases() if not args.names or c.name in args.names]
     counts = {"ok": 0, "not ok": 0, "skip": 0}
     tmp = tempfile.mkdtemp()

@@ -410,6 +410,11 @@ static void test_points(void **state)
 	assert_true(fits("uprobe:libc:malloc", "uprobe:/lib/x86_64-linux-gnu/libc.so.6:malloc"));
 	assert_true(fits("uprobe:bash:readline", "u:/bin/bash:readline"));
 	assert_true(fits("uprobe:/bin/bash:readline", "u:/bin/bash:readline"));
+	assert_true(fits("kprobe:vfs_read", "kprobe:vfs_read,kprobe:vfs_write"));
+	assert_true(fits("kprobe:vfs_write", "kprobe:vfs_read,kprobe:vfs_write"));
+	assert_true(fits("uprobe:libc:b", "uprobe:/lib/libc.so.6:a,uprobe:/lib/libc.so.6:b,uprobe:/lib/libc.so.6:c"));
+	assert_true(fits("uprobe:libc:a", "uprobe:/lib/libc.so.6:a,uprobe:/lib/libc.so.6:b"));
+	assert_false(fits("kprobe:vfs_open", "kprobe:vfs_read,kprobe:vfs_write"));
 	assert_false(fits("uprobe:libc:malloc", "uprobe:/lib/libcrypt.so.1:malloc"));
 	assert_false(fits("uprobe:libc:malloc", "uprobe:/lib/libc.so.6:mallocx"));
 	assert_false(fits("uprobe:/bin/bash:readline", "u:/usr/bin/bash:readline"));
