@@ -71,6 +71,7 @@ struct kg_prove_opts {
 	struct kg_symex_opts bounds;  /**< its profile is not used: see kg_prove() */
 	volatile int *is_proving;     /**< set to 1 while the child process proves, for who handles signals; may be NULL. Borrowed */
 	gboolean in_process;          /**< do not fork: a solver that dies takes the caller along (tests, fuzzing) */
+	gboolean first_is_enough;     /**< once something is refuted no further scenario is told: whether it is refuted is the question */
 	guint max_counterexamples;    /**< of one obligation; 0: 1 */
 	const struct kg_bpftrace_limits *limits; /**< that the object was compiled with, for losses; NULL: bpftrace's defaults. Borrowed */
 };

@@ -75,6 +75,7 @@ static enum kg_mutant_fate judge(struct mutating *m, const struct kg_compiled *v
 
 	prove.limits = m->opts->limits;
 	prove.is_proving = NULL;
+	prove.first_is_enough = TRUE;
 	prove.bounds.total_ms = at_most(prove.bounds.total_ms, PROOF_MS);
 	json_object_set_new(line, "by", by);
 	if (kg_prove(variant->object, variant->program, m->opts->contract, m->opts->profile, &prove, &proof, NULL))

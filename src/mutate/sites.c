@@ -72,7 +72,7 @@ static void identity(struct mutating *m, struct kg_bt_node *node)
 {
 	static const char *const pairs[][2] = {
 		{"pid", "tid"}, {"tid", "pid"}, {"uid", "gid"}, {"gid", "uid"}, {"kstack", "ustack"}, {"ustack", "kstack"},
-		{"arg0", "arg1"}, {"arg1", "arg0"}, {"arg1", "arg2"}, {"arg2", "arg1"}, {"nsecs", "elapsed"},
+		{"arg0", "arg1"}, {"arg1", "arg0"}, {"arg1", "arg2"}, {"arg2", "arg1"},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++)
