@@ -1,7 +1,7 @@
 # bash completion for kgent
 _kgent() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word command=ask i
-	local commands="ask check explain disasm probes doctor memory config help"
+	local commands="ask check diff explain disasm probes doctor memory config help"
 	local common="--json --quiet --help --version"
 	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --no-memory --profile --engine --no-model --provider --base-url --model --trials --samples --max-tokens --max-cost --offline --fresh --summarize"
 
@@ -10,6 +10,8 @@ _kgent() {
 		case " $commands " in *" $word "*) command=$word && break ;; esac
 	done
 	case $prev in
+	--contract | --html) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	--bound) mapfile -t COMPREPLY < <(compgen -S = -W "time question paths steps unroll memory mutants mutants-time" -- "$cur") && return ;;
 	-o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--profile) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
 	-p | --pid) mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur") && return ;;
@@ -21,7 +23,8 @@ _kgent() {
 	esac
 	case $command in
 	ask) mapfile -t COMPREPLY < <(compgen -W "$commands $ask $common" -- "$cur") ;;
-	check) mapfile -t COMPREPLY < <(compgen -W "--allow --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	check) mapfile -t COMPREPLY < <(compgen -W "--allow --annotate --bound --contract --html --mutate --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	diff) mapfile -t COMPREPLY < <(compgen -W "--allow --bound --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
 	disasm) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
 	probes) mapfile -t COMPREPLY < <(compgen -W "--limit --profile $common" -- "$cur") ;;
 	explain) mapfile -t COMPREPLY < <(compgen -W "--profile --model $common" -- "$cur"; compgen -f -- "$cur") ;;

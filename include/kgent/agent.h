@@ -9,6 +9,7 @@
 #include <kgent/bpftrace.h>
 #include <kgent/bpftrace_tool.h>
 #include <kgent/intent.h>
+#include <kgent/mutate.h>
 #include <kgent/prove.h>
 #include <kgent/safety.h>
 #include <kgent/synthesise.h>
@@ -46,12 +47,44 @@ struct kg_verdict {
 	gboolean is_policy; /**< rejected by policy alone */
 	struct kg_bt_program *program; /**< the tree, or NULL when it does not parse */
 	struct kg_effects *effects;    /**< or NULL */
+	struct kg_mutation *mutation;  /**< or NULL: it was not asked for, or there was nothing to mutate */
 	struct kg_proof *proof;        /**< or NULL: there was no contract, or it was not reached */
 	struct kg_bpftrace_limits limits; /**< those that it was built and loaded with: run it with the same */
 };
 struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict);
 const char *kg_check_result_name(enum kg_check_result result); /**< "passed", "failed", "not checked" */
 
+/** What became of a wrong variant. */
+enum kg_mutant_fate {
+	KG_FATE_REFUTED,    /**< the contract refutes it */
+	KG_FATE_SURVIVES,   /**< the contract proves it, though it is not proved to show the same as the original */
+	KG_FATE_UNKNOWN,    /**< neither refuted nor proved */
+	KG_FATE_SAME,       /**< it shows the same as the original (kgent/diff.h): not wrong, not counted */
+	KG_FATE_NO_PROGRAM, /**< it does not compile, or policy refuses it: not counted */
+	KG_FATE_NOT_TRIED,  /**< time was up, or it was interrupted: not counted */
+};
+const char *kg_mutant_fate_name(enum kg_mutant_fate fate); /**< "refuted", "survives", "unknown", "same", "no program", "not tried" */
+
+/** One variant. */
+struct kg_variant {
+	const struct kg_mutant *mutant; /**< borrowed from kg_mutation.mutants */
+	enum kg_mutant_fate fate;
+	GPtrArray *by;  /**< char *: the obligations that refute it; may be empty */
+	char *why;      /**< how it differs from the original, or why it is unknown or was not tried; or NULL */
+};
+struct kg_mutation {
+	GPtrArray *mutants;  /**< struct kg_mutant *, owned */
+	GPtrArray *variants; /**< struct kg_variant *, one for each */
+	guint n_wrong;       /**< refuted, surviving and unknown ones */
+	guint n_refuted;
+	char *limit;         /**< a bound that was reached, or NULL */
+	gint64 took_ns;
+};
+/** Bounds; 0: the default. */
+struct kg_mutate_opts {
+	guint max;      /**< how many; 24 */
+	guint total_ms; /**< all of them; 60000 */
+};
 /** All zero: static checks against no kernel. Pointers are borrowed for the call. */
 struct kg_check_opts {
 	struct kg_profile *profile;    /**< may be NULL: then what depends on the kernel is not checked */
@@ -61,8 +94,9 @@ struct kg_check_opts {
 	int pid;                       /**< as it will be run: bpftrace -p; 0: none */
 	const char *command;           /**< as it will be run: bpftrace -c; NULL: none. Not executed by any check */
 	gboolean no_load;              /**< static checks, the build and the proof only */
-	const struct kg_contract *contract; /**< what it must do; NULL: nothing is proved */
+	const struct kg_contract *contract; /**< what it must do; NULL: nothing is proved but assert() of the program itself */
 	const struct kg_prove_opts *prove;  /**< bounds of the proof; NULL: defaults */
+	const struct kg_mutate_opts *mutate;/**< hold wrong variants against the contract too; NULL: no */
 };
 /**
  * Make all checks on a program text, cheapest first: text, syntax, attach points, types, version, policy, build, proof,
@@ -76,6 +110,37 @@ struct kg_check_opts {
 int kg_check_program(const char *text, gsize len, const struct kg_check_opts *opts, struct kg_verdict **ret,
 		     struct kg_error *err);
 
+/** A text and the instructions that the installed bpftrace makes of it. Release with kg_compiled_clear(). */
+struct kg_compiled {
+	struct kg_bt_program *program;
+	struct kg_object *object; /**< with kg_object_bpftrace() */
+};
+/**
+ * Compile a program to look at its instructions. Nothing is loaded; policy is asked before a compiler sees it, since a program can read files while it is
+ * compiled.
+ *
+ * @param text  NUL-terminated
+ * @param opts  profile, tool, limits, allowed and pid are used
+ * @param diags findings about the text
+ * @return 0; -KG_E_PARSE: it does not parse or compile, see [diags]; -KG_E_REFUSED: policy, see [diags]; -KG_E_TOOL and others: of the environment
+ */
+int kg_compile_program(const char *text, const struct kg_check_opts *opts, GPtrArray *diags, struct kg_compiled *ret, struct kg_error *err);
+void kg_compiled_clear(struct kg_compiled *compiled);
+
+/**
+ * Hold wrong variants of a program against the contract that was proved of it: a contract that refutes none of them proves nothing. Two at a time,
+ * each compiled and proved in processes of their own; opts->prove->bounds.stop ends it.
+ *
+ * @param program  that [object] was compiled from; changed meanwhile and as it was behind it
+ * @param opts     of the check: contract, profile, tool, limits, prove, mutate
+ * @return 0; -KG_E_IO
+ */
+int kg_mutate(struct kg_bt_program *program, const struct kg_object *object, const struct kg_check_opts *opts, struct kg_mutation **ret, struct kg_error *err);
+struct kg_mutation *kg_mutation_free(struct kg_mutation *mutation);
+/** For people: "the contract refutes 11 of 12 wrong variants", and a line for each. */
+void kg_mutation_text(const struct kg_mutation *mutation, gboolean color, GString *out);
+/** The first line of that, in one word order for all outputs; owned. */
+char *kg_mutation_summary(const struct kg_mutation *mutation);
 /**
  * The same for an object that clang made: it is read, relocated for the profile's kernel, and proved. Nothing is loaded: that is its own loader's.
  * @return 0, also for a refuted one; the errors of kg_prove()

@@ -231,6 +231,22 @@ int kg_bt_check(const struct kg_bt_program *program, struct kg_profile *profile,
 
 /** What this release lacks of the language, a line each with what to write instead: array of owned strings, for people and models. */
 GPtrArray *kg_bt_lacking(const struct kg_bt_version *version);
+/*
+ * Inline assumptions and assertions: the statements assume(EXPRESSION); and assert(EXPRESSION); of a probe. They are kgent's, not bpftrace's (whose assert() has two arguments): taken out
+ * before a program is loaded or run, and lowered to plain bpftrace for the proof: a value that is kept in a map of its own.
+ */
+/** Names of these maps begin with this (behind the @); a user's program may not have such names. */
+#define KG_BT_OWN_MAPS "__kg_"
+#define KG_BT_ASSERT_MAPS "__kg_assert_"
+#define KG_BT_ASSUME_MAPS "__kg_assume_"
+/** Errors for names of maps that are kept for them, and for assume() and assert() elsewhere than as a statement of a probe. Part of kg_bt_check(). */
+void kg_bt_check_inline(const struct kg_bt_program *program, GPtrArray *diags);
+/** How many there are. */
+guint kg_bt_count_inline(const struct kg_bt_program *program);
+/** Turn each into `@__kg_assert_N = (EXPRESSION) ? 1 : 0;`. Places stay those of the original text. */
+void kg_bt_lower_inline(struct kg_bt_program *program);
+/** The text that [program] was parsed from, with blanks in their stead: all other places stay. Owned. */
+char *kg_bt_without_inline(const struct kg_bt_program *program, const char *text);
 
 /** A builtin variable of the language. */
 struct kg_bt_builtin {

@@ -51,9 +51,9 @@ struct kg_obligation_result {
 };
 /** Something that can be lost without a trace, and what would remove the loss. */
 struct kg_loss {
-	char *what;
+	char *what;          /**< "new keys of @bytes (by comm) when it holds 4096 entries" */
 	char *mend;          /**< or NULL */
-	struct kg_loc loc;
+	struct kg_loc loc;   /**< in the program's text; line 0: nowhere */
 };
 struct kg_proof {
 	enum kg_proof_word word;  /**< refuted if one is; else unknown if one is; else proved */
@@ -69,23 +69,31 @@ struct kg_proof {
 /** Bounds and switches; all zero is a good default. */
 struct kg_prove_opts {
 	struct kg_symex_opts bounds;  /**< its profile is not used: see kg_prove() */
+	volatile int *is_proving;     /**< set to 1 while the child process proves, for who handles signals; may be NULL. Borrowed */
 	gboolean in_process;          /**< do not fork: a solver that dies takes the caller along (tests, fuzzing) */
+	gboolean first_is_enough;     /**< once something is refuted no further scenario is told: whether it is refuted is the question */
 	guint max_counterexamples;    /**< of one obligation; 0: 1 */
+	const struct kg_bpftrace_limits *limits; /**< that the object was compiled with, for losses; NULL: bpftrace's defaults. Borrowed */
 };
 /**
  * Hold a program against a contract.
  *
  * Runs in a child process with a memory bound, so that a solver that crashes or runs out of memory is an "unknown" and nothing worse.
  *
+ * opts->bounds.stop is looked at while it runs, at once when a signal arrives: 1 ends the proof with what is known so far, what is not known
+ * then being unknown because "it was interrupted"; more than 1 ends it at once, with nothing.
+ *
  * @param object   of the program; with kg_object_bpftrace() where it is bpftrace's
- * @param program  the text's tree that [object] was compiled from; NULL for C
- * @param contract passed kg_contract_check()
+ * @param program  the text's tree that [object] was compiled from, with kg_bt_lower_inline(); NULL for C
+ * @param contract passed kg_contract_check(); NULL: only what the program asserts of itself, with assert(), is asked
  * @param profile  of the kernel that the object was compiled for
  * @param ret      the caller's
  * @return 0, whatever the outcome; -KG_E_IO, -KG_E_NOMEM
  */
 int kg_prove(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 	     struct kg_profile *profile, const struct kg_prove_opts *opts, struct kg_proof **ret, struct kg_error *err);
+/** Take what [from] says of inline assertions over into [proof]; the rest of [from] is dropped with it. */
+void kg_proof_take_inline(struct kg_proof *proof, struct kg_proof *from);
 struct kg_proof *kg_proof_free(struct kg_proof *proof);
 /** How many results are [word]. */
 guint kg_proof_count(const struct kg_proof *proof, enum kg_proof_word word);

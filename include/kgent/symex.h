@@ -31,10 +31,12 @@ struct kg_symex_opts {
 	guint max_steps;             /**< instructions on one path; 200000 */
 	guint max_unroll;            /**< how often one branch back is taken on a path by a condition that is not decided by numbers; 64 */
 	guint max_memory_mib;        /**< of the process; 0: no bound of ours */
-	const volatile int *stop;    /**< not 0: end soon; may be NULL */
+	const volatile int *stop;    /**< not 0: end soon: every question is unknown from then on ("it was interrupted"); may be NULL */
 };
 struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts);
 struct kg_symex *kg_symex_free(struct kg_symex *x);
+/** Let the questions that all executors of this process are asking just now end as unknown. From any thread; not from a signal handler. */
+void kg_symex_interrupt(void);
 
 /** What memory an event's program sees of maps when tracing has just begun, or at any time. */
 enum kg_maps_at_first {
@@ -107,6 +109,11 @@ typedef void (*kg_path_fn)(const struct kg_path *path, void *user);
 /** The state that everything begins with. Owned by the caller: kg_state_free(). */
 struct kg_state *kg_symex_start(struct kg_symex *x, const struct kg_object *object, enum kg_maps_at_first maps);
 struct kg_state *kg_state_free(struct kg_state *state);
+/**
+ * A copy of [state] that knows what was decided on [path], so that it is not asked again: for a second program on the same event, run within the visit
+ * of the path. The caller's.
+ */
+struct kg_state *kg_state_knowing(const struct kg_state *state, const struct kg_path *path);
 /**
  * Run [program] on [event], from [from] (which stays as it is), and call [visit] at the end of each path.
  *

@@ -20,6 +20,7 @@
 /* What the checks share while they are made. */
 struct checking {
 	const char *text;  /* with a NUL behind it */
+	char *plain;       /* what is built and loaded: without assume() and assert(); NULL until it parses */
 	gsize len;
 	const struct kg_check_opts *opts;
 	const struct kg_bpftrace *tool; /* or NULL: there is none, see tool_error */
@@ -118,6 +119,8 @@ static void check_syntax(struct checking *c, struct kg_check *check)
 	if (code)
 		says(check, KG_CHECK_FAILED, "it could not be parsed (%s)", kg_errc_name(-code));
 	else
+		c->plain = kg_bt_without_inline(c->verdict->program, c->text);
+	if (c->plain)
 		says(check, KG_CHECK_PASSED, "%u probe%s", c->verdict->program->probes->len,
 		     c->verdict->program->probes->len == 1 ? "" : "s");
 }
@@ -292,7 +295,7 @@ static void check_build(struct checking *c, struct kg_check *check)
 
 	if (is_other_kernel(c, check) || lacks_tool(c, check))
 		return;
-	if (kg_build(c->text, &opts, &res, &err)) {
+	if (kg_build(c->plain, &opts, &res, &err)) {
 		error_not_checked(check, &err);
 		return;
 	}
@@ -312,30 +315,66 @@ static void check_build(struct checking *c, struct kg_check *check)
 	kg_build_result_clear(&res);
 }
 
-/* The instructions, with names and shapes of the maps. Also where the build's row was not reached: the program need not attach here to be proved. */
-static int compile_for_proof(struct checking *c, struct kg_object **ret, struct kg_error *err)
+/*
+ * What is proved about: the tree, and its instructions with names and shapes of the maps. assume() and assert() are lowered in a copy, which is
+ * compiled for the proof alone.
+ */
+struct proved {
+	struct kg_bt_program *lowered; /* NULL: the program has none of them */
+	const struct kg_bt_program *program;
+	struct kg_object *object;
+};
+
+static void proved_clear(struct proved *p)
+{
+	kg_bt_free(p->lowered);
+	kg_object_free(p->object);
+}
+
+static int build_text(struct checking *c, const char *text, GBytes **ret, struct kg_error *err)
 {
 	struct kg_build_opts opts = {.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid};
 	struct kg_build_result res = {0};
-	struct kg_object *object = NULL;
+	int r = kg_build(text, &opts, &res, err);
+
+	if (r == 0 && res.object)
+		*ret = g_bytes_ref(res.object);
+	else if (r == 0)
+		r = kg_error_set(err, KG_E_TOOL, "proof", "%s", res.why ? res.why : "it does not compile");
+	kg_build_result_clear(&res);
+	return r;
+}
+
+static int lower(struct checking *c, struct proved *p, GBytes **ret, struct kg_error *err)
+{
+	g_autoptr(GPtrArray) diags = kg_diags_new();
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (kg_bt_parse(c->text, strlen(c->text), diags, &p->lowered))
+		return kg_error_set(err, KG_E_PARSE, "proof", "it does not parse");
+	kg_bt_lower_inline(p->lowered);
+	kg_bt_print(p->lowered, text);
+	return build_text(c, text->str, ret, err);
+}
+
+/* Also where the build's row was not reached: the program need not attach here to be proved. */
+static int compile_for_proof(struct checking *c, gboolean with_inline, struct proved *p, struct kg_error *err)
+{
+	g_autoptr(GBytes) elf = NULL;
 	int r = 0;
 
-	if (!c->object) {
-		r = kg_build(c->text, &opts, &res, err);
-		if (r == 0 && res.object)
-			c->object = g_bytes_ref(res.object);
-		else if (r == 0)
-			r = kg_error_set(err, KG_E_TOOL, "proof", "%s", res.why ? res.why : "it does not compile");
-		kg_build_result_clear(&res);
+	if (with_inline && kg_bt_count_inline(c->verdict->program)) {
+		r = lower(c, p, &elf, err);
+	} else {
+		if (!c->object)
+			r = build_text(c, c->plain, &c->object, err);
+		elf = c->object ? g_bytes_ref(c->object) : NULL;
 	}
+	p->program = p->lowered ? p->lowered : c->verdict->program;
 	if (r == 0)
-		r = kg_object_read(c->object, c->opts->profile, &object, err);
+		r = kg_object_read(elf, c->opts->profile, &p->object, err);
 	if (r == 0)
-		r = kg_object_bpftrace(object, c->verdict->program, c->tool, &c->verdict->limits, c->opts->profile, err);
-	if (r)
-		kg_object_free(object);
-	else
-		*ret = object;
+		r = kg_object_bpftrace(p->object, p->program, c->tool, &c->verdict->limits, c->opts->profile, err);
 	return r;
 }
 
@@ -365,23 +404,80 @@ static void proof_says(struct kg_check *check, const struct kg_proof *proof)
 		check->mend = g_strdup(first->mend);
 }
 
-static void check_proof(struct checking *c, struct kg_check *check)
+/* Can the contract fail? One that refutes no wrong variant has shown nothing. */
+static void mutate(struct checking *c, struct kg_check *check, const struct kg_prove_opts *prove)
 {
-	struct kg_object *object = NULL;
+	struct kg_check_opts opts = *c->opts;
+	struct kg_compiled plain = {0};
+	g_autoptr(GPtrArray) diags = kg_diags_new();
+	g_autofree char *summary = NULL, *detail = NULL;
 	_cleanup_error_ struct kg_error err = {0};
 
-	if (!c->opts->contract) {
+	if (prove->bounds.stop && *prove->bounds.stop)
+		return;
+	opts.tool = c->tool;
+	opts.limits = &c->verdict->limits;
+	opts.prove = prove;
+	if (kg_compile_program(c->text, &opts, diags, &plain, &err) || kg_mutate(plain.program, plain.object, &opts, &c->verdict->mutation, &err)) {
+		detail = g_strdup_printf("%s; wrong variants were not tried: %s", check->detail, err.msg);
+	} else {
+		summary = kg_mutation_summary(c->verdict->mutation);
+		detail = g_strdup_printf("%s; %s", check->detail, summary);
+		if (c->verdict->mutation->n_wrong && !c->verdict->mutation->n_refuted && check->result == KG_CHECK_PASSED)
+			check->result = KG_CHECK_NOT_CHECKED;
+	}
+	kg_compiled_clear(&plain);
+	g_free(check->detail);
+	check->detail = g_steal_pointer(&detail);
+}
+
+/* The contract is held against what is loaded; what the program asserts of itself is asked of a copy in which that can be seen. */
+static int prove(struct checking *c, const struct kg_contract *contract, gboolean with_inline, const struct kg_prove_opts *opts, struct kg_proof **ret,
+		 struct kg_error *err)
+{
+	struct proved p = {0};
+	int r = compile_for_proof(c, with_inline, &p, err);
+
+	if (r == 0)
+		r = kg_prove(p.object, p.program, contract, c->opts->profile, opts, ret, err);
+	proved_clear(&p);
+	return r;
+}
+
+static void check_proof(struct checking *c, struct kg_check *check)
+{
+	gboolean has_inline = kg_bt_count_inline(c->verdict->program) > 0;
+	struct kg_prove_opts opts = {0};
+	struct kg_proof *own = NULL;
+	_cleanup_error_ struct kg_error err = {0};
+	int r = 0;
+
+	if (!c->opts->contract && !has_inline) {
 		says(check, KG_CHECK_NOT_CHECKED, "there is no contract: whether it shows what was asked for is not proved");
 		return;
 	}
 	if (lacks_tool(c, check))
 		return;
-	if (compile_for_proof(c, &object, &err) ||
-	    kg_prove(object, c->verdict->program, c->opts->contract, c->opts->profile, c->opts->prove, &c->verdict->proof, &err))
+	if (c->opts->prove)
+		opts = *c->opts->prove;
+	opts.limits = &c->verdict->limits;
+	if (c->opts->contract)
+		r = prove(c, c->opts->contract, FALSE, &opts, &c->verdict->proof, &err);
+	if (r == 0 && has_inline)
+		r = prove(c, NULL, TRUE, &opts, &own, &err);
+	if (r) {
 		error_not_checked(check, &err);
-	else
-		proof_says(check, c->verdict->proof);
-	kg_object_free(object);
+		return;
+	}
+	if (own && c->verdict->proof)
+		kg_proof_take_inline(c->verdict->proof, own);
+	else if (own)
+		c->verdict->proof = own;
+	proof_says(check, c->verdict->proof);
+	if (c->opts->mutate && c->verdict->proof->word != KG_PROOF_REFUTED)
+		mutate(c, check, &opts);
+	if (!c->opts->contract && check->result == KG_CHECK_PASSED) /* what it shows is a question that nobody has asked */
+		check->result = KG_CHECK_NOT_CHECKED;
 }
 
 static void load_refused(struct kg_check *check, const struct kg_load_result *res)
@@ -402,11 +498,15 @@ static void check_load(struct checking *c, struct kg_check *check)
 
 	if (is_other_kernel(c, check) || lacks_tool(c, check))
 		return;
+	if (c->opts->prove && c->opts->prove->bounds.stop && *c->opts->prove->bounds.stop) {
+		says(check, KG_CHECK_NOT_CHECKED, "it was interrupted");
+		return;
+	}
 	if (c->opts->no_load) {
 		says(check, KG_CHECK_NOT_CHECKED, "not asked for");
 		return;
 	}
-	if (kg_load(c->text, &opts, &res, &err)) {
+	if (kg_load(c->plain, &opts, &res, &err)) {
 		error_not_checked(check, &err);
 		return;
 	}
@@ -584,6 +684,7 @@ int kg_check_program(const char *text, gsize len, const struct kg_check_opts *op
 	kg_bpftrace_clear(&found);
 	kg_error_clear(&c.tool_error);
 	g_clear_pointer(&c.object, g_bytes_unref);
+	g_free(c.plain);
 	*ret = c.verdict;
 	return 0;
 }

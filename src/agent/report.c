@@ -89,6 +89,39 @@ static json_t *run(const struct kg_run_result *run)
 			 "thrown_bytes", (json_int_t)run->n_thrown_bytes);
 }
 
+static json_t *variant(const struct kg_variant *v)
+{
+	const struct kg_loc *loc = &v->mutant->loc;
+	json_t *object = json_object(), *by = json_array();
+
+	json_object_set_new(object, "kind", json_string(kg_mutant_kind_name(v->mutant->kind)));
+	json_object_set_new(object, "what", kg_json_text(v->mutant->what));
+	json_object_set_new(object, "place", loc->line ? json_pack("{s:i, s:i, s:i}", "line", loc->line, "col", loc->col, "len", loc->len) : json_null());
+	json_object_set_new(object, "result", json_string(kg_mutant_fate_name(v->fate)));
+	for (guint i = 0; i < v->by->len; i++)
+		json_array_append_new(by, kg_json_text(v->by->pdata[i]));
+	json_object_set_new(object, "by", by);
+	json_object_set_new(object, "why", kg_json_text(v->why));
+	json_object_set_new(object, "program", kg_json_text(v->mutant->text));
+	return object;
+}
+
+static json_t *mutation(const struct kg_mutation *m)
+{
+	json_t *object = json_object(), *variants = json_array();
+	g_autofree char *summary = kg_mutation_summary(m);
+
+	json_object_set_new(object, "summary", json_string(summary));
+	json_object_set_new(object, "wrong", json_integer(m->n_wrong));
+	json_object_set_new(object, "refuted", json_integer(m->n_refuted));
+	json_object_set_new(object, "limit", kg_json_text(m->limit));
+	json_object_set_new(object, "took_ns", json_integer(m->took_ns));
+	for (guint i = 0; i < m->variants->len; i++)
+		json_array_append_new(variants, variant(m->variants->pdata[i]));
+	json_object_set_new(object, "variants", variants);
+	return object;
+}
+
 static json_t *proof(const struct kg_verdict *verdict)
 {
 	g_autofree char *json = verdict && verdict->proof ? kg_proof_json(verdict->proof) : NULL;
@@ -156,6 +189,7 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "checks", checks(report->verdict));
 	json_object_set_new(object, "findings", kg_json_findings(report->verdict ? report->verdict->diags : NULL));
 	json_object_set_new(object, "proof", proof(report->verdict));
+	json_object_set_new(object, "mutants", report->verdict && report->verdict->mutation ? mutation(report->verdict->mutation) : json_null());
 	json_object_set_new(object, "trials", trials(report->loop));
 	json_object_set_new(object, "model", model(report));
 	json_object_set_new(object, "known", texts(report->loop ? report->loop->known : NULL));

@@ -41,6 +41,7 @@ struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict)
 	verdict->program = kg_bt_free(verdict->program);
 	verdict->effects = kg_effects_free(verdict->effects);
 	verdict->proof = kg_proof_free(verdict->proof);
+	verdict->mutation = kg_mutation_free(verdict->mutation);
 	g_free(verdict);
 	return NULL;
 }

@@ -378,6 +378,7 @@ int kg_bt_check(const struct kg_bt_program *program, struct kg_profile *profile,
 	read_declarations(&c);
 	pass(&c, TRUE);
 	pass(&c, FALSE);
+	kg_bt_check_inline(program, found);
 	if (version)
 		kg_bt_check_features(&c);
 	g_ptr_array_sort(found, by_place);

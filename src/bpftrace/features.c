@@ -135,6 +135,8 @@ static void need_name(struct kg_bt_check *c, const struct kg_bt_node *node)
 
 	if (g_hash_table_contains(c->defines, node->text))
 		return;
+	if (node->kind == KG_BT_CALL && !strcmp(node->text, "assert") && kg_bt_n_kids(node) == 1)
+		return; /* ours: no bpftrace sees it */
 	loc.len = (int)strlen(node->text);
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
 		if (!strcmp(names[i].name, node->text) && kg_bt_older(c, names[i].since)) {

@@ -55,6 +55,8 @@ const struct kg_bt_function kg_bt_functions[] = {
 	{"hist", 1, 2, AGG, "hist", "makes a power-of-two histogram of"},
 	{"lhist", 4, 4, AGG, "lhist", "makes a linear histogram of"},
 	{"tseries", 3, 4, AGG, "tseries", "keeps a time series of"},
+	/* for the proof alone; never given to bpftrace. assert() with one argument is ours, with two bpftrace's */
+	{"assume", 1, 1, STM, "none", "takes for granted, in the proof alone,"},
 	/* what is shown */
 	{"printf", 1, -1, PRN | STM | FMT, "none", "prints"},
 	{"errorf", 1, -1, PRN | STM | FMT, "none", "prints an error"},
@@ -127,7 +129,7 @@ const struct kg_bt_function kg_bt_functions[] = {
 	{"is_literal", 1, 1, 0, "int", "asks for a kind of value"},
 	{"kfunc_exist", 1, 1, 0, "int", "asks for a kernel function"},
 	{"kfunc_allowed", 1, 1, 0, "int", "asks for a kernel function"},
-	{"assert", 2, 2, PRN | STM | KG_BT_F_EXITS, "none", "ends tracing if a condition does not hold"},
+	{"assert", 1, 2, PRN | STM | KG_BT_F_EXITS, "none", "ends tracing if a condition does not hold"},
 	{"fail", 1, -1, STM | FMT, "none", "stops the compiler with a message"},
 	{NULL, 0, 0, 0, NULL, NULL},
 };

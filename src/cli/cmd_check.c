@@ -1,18 +1,25 @@
 /*
- * kgent check: all checks on a given program (bpftrace's text, or an object that clang made), for people and for tools that write programs. Needs no model; the static part needs
- * no privilege.
+ * kgent check: all checks on a given program (bpftrace's text, or an object that clang made), for people and for tools that write programs. Needs no
+ * model; the static part needs no privilege.
  */
+#include "bound.h"
 #include "cli.h"
 #include "files.h"
+#include "interrupt.h"
 #include "options.h"
 #include "show.h"
+
+#include <kgent/annotate.h>
 
 #include <string.h>
 
 const struct kg_option kg_check_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"contract", 0, "FILE", "what the program must do (docs/contracts.md): prove that it does, or show where not"},
-	{"bound", 0, "NAME=N", "how far the proof goes: time (s), question (ms), paths, steps, unroll, memory (MiB); repeatable"},
+	{"bound", 0, "NAME=N", KG_BOUND_HELP "; mutants, mutants-time (s)"},
+	{"annotate", 0, NULL, "with --contract: the program with what is assumed and asserted in place, instead of the list of results"},
+	{"html", 0, "FILE", "write that view as a page of its own to FILE"},
+	{"mutate", 0, NULL, "with --contract: hold wrong variants of the program against it too, to see whether it can fail"},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
 	{NULL},
@@ -23,36 +30,27 @@ struct check_args {
 	const char *profile;
 	const char *contract;
 	struct kg_prove_opts prove;
-	gboolean no_load;
+	struct kg_mutate_opts mutate;
+	const char *html;
+	gboolean no_load, wants_mutants, wants_annotations;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
 };
 
-/* "paths=10000" */
-static int set_bound(struct kg_symex_opts *bounds, const char *text, struct kg_error *err)
+/* The bounds of the proof, and those of wrong variants: how many, and for how long all of them. */
+static int set_bound(struct check_args *args, const char *text, struct kg_error *err)
 {
-	const struct {
-		const char *name;
-		guint *value;
-		guint unit;
-	} all[] = {
-		{"time", &bounds->total_ms, 1000}, {"question", &bounds->solver_ms, 1}, {"paths", &bounds->max_paths, 1},
-		{"steps", &bounds->max_steps, 1}, {"unroll", &bounds->max_unroll, 1}, {"memory", &bounds->max_memory_mib, 1},
-	};
-	const char *equals = strchr(text, '=');
-	guint64 n = 0;
+	gboolean is_time = g_str_has_prefix(text, "mutants-time=");
+	guint64 n;
 
-	for (gsize i = 0; equals && i < G_N_ELEMENTS(all); i++)
-		if (strlen(all[i].name) == (gsize)(equals - text) && g_str_has_prefix(text, all[i].name)) {
-			if (!g_ascii_string_to_unsigned(equals + 1, 10, 1, 1000000000 / all[i].unit, &n, NULL))
-				return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: %s is no number from 1 to %u", text, equals + 1,
-						    1000000000 / all[i].unit);
-			*all[i].value = (guint)n * all[i].unit;
-			return 0;
-		}
-	return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: it is NAME=N with time, question, paths, steps, unroll or memory", text);
+	if (!is_time && !g_str_has_prefix(text, "mutants="))
+		return kg_cli_bound(&args->prove.bounds, text, err);
+	if (!g_ascii_string_to_unsigned(strchr(text, '=') + 1, 10, 1, 100000, &n, NULL))
+		return kg_error_set(err, KG_E_INVAL, "options", "--bound %s: %s is no number from 1 to 100000", text, strchr(text, '=') + 1);
+	*(is_time ? &args->mutate.total_ms : &args->mutate.max) = (guint)n * (is_time ? 1000 : 1);
+	return 0;
 }
 
-static int parse_args(int argc, char **argv, struct check_args *args, struct kg_error *err)
+static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct check_args *args, struct kg_error *err)
 {
 	struct kg_option_walk walk = {.table = kg_check_options, .argc = argc, .argv = argv, .at = 1};
 	const struct kg_option *option;
@@ -71,8 +69,14 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 		} else if (!strcmp(option->name, "contract")) {
 			args->contract = walk.value;
 		} else if (!strcmp(option->name, "bound")) {
-			if (set_bound(&args->prove.bounds, walk.value, err))
+			if (set_bound(args, walk.value, err))
 				return -KG_E_INVAL;
+		} else if (!strcmp(option->name, "annotate")) {
+			args->wants_annotations = TRUE;
+		} else if (!strcmp(option->name, "html")) {
+			args->html = walk.value;
+		} else if (!strcmp(option->name, "mutate")) {
+			args->wants_mutants = TRUE;
 		} else if (!strcmp(option->name, "no-load")) {
 			args->no_load = TRUE;
 		} else {
@@ -80,11 +84,16 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 		}
 	}
 	g_ptr_array_add(args->allowed, NULL);
+	if (args->wants_annotations && cli->json)
+		return kg_error_set(err, KG_E_INVAL, "options", "--annotate is for people; --json has every result with its place");
+	if (args->wants_mutants && !args->contract)
+		return kg_error_set(err, KG_E_INVAL, "options", "--mutate needs --contract FILE: what wrong variants are held against");
 	return 0;
 }
 
-static void show(const struct kg_cli *cli, const struct check_args *args, const char *text, const struct kg_verdict *verdict, int code)
+static void show(const struct kg_cli *cli, const struct check_args *args, const struct kg_annotated *annotated, const struct kg_verdict *verdict, int code)
 {
+	const char *text = annotated->source;
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	if (cli->json) {
@@ -99,7 +108,14 @@ static void show(const struct kg_cli *cli, const struct check_args *args, const 
 			kg_verdict_table(verdict, cli->color_out, out);
 			if (verdict->proof) {
 				g_string_append_c(out, '\n');
-				kg_proof_text(verdict->proof, text, cli->color_out, out);
+				if (args->wants_annotations && verdict->program)
+					kg_annotated_text(annotated, cli->color_out, out);
+				else
+					kg_proof_text(verdict->proof, text, cli->color_out, out);
+			}
+			if (verdict->mutation) {
+				g_string_append_c(out, '\n');
+				kg_mutation_text(verdict->mutation, cli->color_out, out);
 			}
 		}
 	}
@@ -133,12 +149,32 @@ static int read_contract(const struct kg_cli *cli, const char *file, struct kg_p
 	return 0;
 }
 
-static int check_text(const struct kg_cli *cli, const struct check_args *args, const char *text, gsize len, struct kg_error *err)
+/* Was all shown that was asked for, by the contract or by the program's own assertions? */
+static gboolean is_shown(const struct kg_verdict *verdict, gboolean has_contract)
+{
+	if (has_contract)
+		return kg_verdict_find(verdict, "proof")->result == KG_CHECK_PASSED;
+	return !verdict->proof || verdict->proof->word == KG_PROOF_PROVED;
+}
+
+static int write_html(const char *file, const struct kg_annotated *annotated, int code, struct kg_error *err)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int r;
+
+	kg_annotated_html(annotated, out);
+	r = kg_cli_write(file, out->str, TRUE, err);
+	return r ? r : code;
+}
+
+static int check_text(const struct kg_cli *cli, struct check_args *args, const char *text, gsize len, struct kg_error *err)
 {
 	struct kg_profile *profile = NULL;
 	struct kg_verdict *verdict = NULL;
 	struct kg_contract *contract = NULL;
 	struct kg_check_opts opts = {.prove = &args->prove, .allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load};
+
+	struct kg_interrupt interrupt;
 
 	int code = kg_cli_profile(cli, args->profile, &profile, err);
 	if (code && args->profile)
@@ -150,16 +186,25 @@ static int check_text(const struct kg_cli *cli, const struct check_args *args, c
 	opts.profile = profile;
 	code = read_contract(cli, args->contract, profile, &contract, err);
 	opts.contract = contract;
+	opts.mutate = args->wants_mutants ? &args->mutate : NULL;
 	gboolean is_object = len > 4 && !memcmp(text, "\177ELF", 4);
 	g_autoptr(GBytes) object = is_object ? g_bytes_new_static(text, len) : NULL;
-	if (!code)
+	if (!code) {
+		kg_interrupt_begin(&interrupt, &args->prove);
 		code = is_object ? kg_check_object(object, &opts, &verdict, err) : kg_check_program(text, len, &opts, &verdict, err);
+		kg_interrupt_end(&interrupt);
+	}
 	if (!code) {
 		gboolean is_static = args->no_load || is_object || (profile && !kg_profile_is_running(profile));
 		g_autofree char *sudo = args->no_load || is_object ? NULL : kg_show_missing_privilege(cli, verdict);
 		kg_show_exact_mends(cli, verdict);
 		code = kg_show_exit(verdict, is_static);
-		show(cli, args, is_object ? NULL : text, verdict, code);
+		if (code == KG_EXIT_OK && !is_shown(verdict, contract != NULL))
+			code = KG_EXIT_NOT_VERIFIED;
+		struct kg_annotated annotated = {kg_cli_file_name(args->file), is_object ? NULL : text, verdict->program, contract, verdict->proof};
+		show(cli, args, &annotated, verdict, code);
+		if (args->html && verdict->proof && verdict->program)
+			code = write_html(args->html, &annotated, code, err);
 		if (sudo && !cli->json)
 			kg_cli_note(cli, "the kernel's verifier was not asked; this does: %s", sudo);
 	}
@@ -177,7 +222,7 @@ int kg_cmd_check(const struct kg_cli *cli, int argc, char **argv)
 	g_autofree char *text = NULL;
 	gsize len = 0;
 
-	if (parse_args(argc, argv, &args, &err))
+	if (parse_args(cli, argc, argv, &args, &err))
 		return kg_cli_usage(cli, "check", &err);
 	int code = kg_cli_read(args.file, KG_BT_MAX_BYTES, &text, &len, &err);
 	if (!code)

@@ -20,7 +20,7 @@ static const struct {
 
 static gboolean is_waived(const struct judge *j, enum kg_obligation_kind kind)
 {
-	for (guint i = 0; i < j->contract->waivers->len; i++)
+	for (guint i = 0; j->contract && i < j->contract->waivers->len; i++)
 		if (((struct kg_contract_waiver *)j->contract->waivers->pdata[i])->kind == kind)
 			return TRUE;
 	return FALSE;
@@ -31,6 +31,13 @@ void judge_built_in_begin(struct judge *j)
 	for (guint i = 0; i < G_N_ELEMENTS(built_ins); i++)
 		if (!is_waived(j, built_ins[i].kind))
 			result_of_built_in(j, built_ins[i].kind, built_ins[i].what);
+}
+
+void judge_built_in_unknown(struct judge *j, const char *why)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(built_ins); i++)
+		if (!is_waived(j, built_ins[i].kind))
+			result_unknown(result_of_built_in(j, built_ins[i].kind, NULL), "%s", why);
 }
 
 struct path_of {

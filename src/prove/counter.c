@@ -499,7 +499,10 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	for (guint i = 0; i < ref->n; i++)
 		spread_addresses(last->x, i + 1 < ref->n ? ref->paths[i] : ref->paths[ref->n - 1]);
 	if (!replays(j, ref, &why)) {
-		result_unknown(r, "a counterexample was found, but does not replay (a mistake of kgent's): %s", why);
+		if (proof_is_stopped(j->opts))
+			result_unknown(r, "it was interrupted while a counterexample was made");
+		else
+			result_unknown(r, "a counterexample was found, but does not replay (a mistake of kgent's): %s", why);
 		return;
 	}
 	ce = write_down(ref, inputs, reads);
@@ -514,4 +517,25 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	r->word = KG_PROOF_REFUTED;
 	g_ptr_array_set_free_func(r->counterexamples, counterexample_free);
 	g_ptr_array_add(r->counterexamples, ce);
+}
+
+/* ---------------------------------------------------------------- for others */
+
+void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	struct kg_symex *x = ref->moments[0]->x;
+
+	if (ref->n > 1)
+		wish_threads(x, ref);
+	wish_all(x, inputs, reads);
+}
+
+void counter_spread(struct kg_symex *x, const struct kg_path *path)
+{
+	spread_addresses(x, path);
+}
+
+struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	return write_down(ref, inputs, reads);
 }

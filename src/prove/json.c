@@ -46,7 +46,7 @@ static json_t *event_json(const struct kg_ce_event *event)
 	return object;
 }
 
-static json_t *counterexample_json(const struct kg_counterexample *ce)
+json_t *counterexample_json(const struct kg_counterexample *ce)
 {
 	json_t *object = json_object(), *events = json_array(), *lines = json_array();
 
@@ -156,7 +156,7 @@ static struct kg_ce_event *read_event(const json_t *object)
 	return event;
 }
 
-static struct kg_counterexample *read_counterexample(const json_t *object)
+struct kg_counterexample *read_counterexample(const json_t *object)
 {
 	struct kg_counterexample *ce = g_new0(struct kg_counterexample, 1);
 	json_t *one;

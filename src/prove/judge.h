@@ -72,6 +72,7 @@ struct kg_word value_join(struct kg_symex *x, const struct kg_word *bytes, guint
 struct kg_obligation_result *result_of(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *obligation);
 struct kg_obligation_result *result_of_built_in(struct judge *j, enum kg_obligation_kind kind, const char *what);
 void result_unknown(struct kg_obligation_result *r, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+void result_at(struct kg_obligation_result *r, const struct kg_loc *loc); /* where it is fulfilled; the first place counts */
 gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r); /* not yet refuted as often as is asked for */
 
 /* ---- counter.c */
@@ -101,6 +102,11 @@ struct refutation {
  */
 void refute(struct judge *j, struct kg_obligation_result *r, const struct refutation *refutation);
 
+/* Its parts, for who replays by himself (diff.c): make the last model telling; put objects at places of their own; write it down. */
+void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
+void counter_spread(struct kg_symex *x, const struct kg_path *path);
+struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
+
 /* ---- point.c, span.c, builtin.c */
 struct siblings {
 	guint programs[MAX_SIBLINGS], n, at;
@@ -127,7 +133,9 @@ void ask_all_unknown(struct asking *a, const char *why);
 void judge_point(struct judge *j, const struct kg_contract_clause *clause);
 void judge_span(struct judge *j, const struct kg_contract_clause *clause);
 void judge_built_in_path(struct judge *j, struct moment *m, const struct kg_path *path, const struct seen_all *seen);
+void judge_inline(struct judge *j); /* inline.c: assertions of the program itself */
 void judge_built_in_begin(struct judge *j);
+void judge_built_in_unknown(struct judge *j, const char *why); /* not all paths were seen */
 /* An aggregation that is asked for, on one path. TRUE: asked and answered. */
 void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, struct kg_obligation_result *r, struct moment *m,
 		     const struct kg_path *path, const struct seen_all *seen, const struct kg_expr_value *wanted, struct kg_word condition,

@@ -176,6 +176,7 @@ static void ask_show(struct on_path *p, const struct kg_obligation *o, struct kg
 		can = kg_symex_can(x, differs);
 		if (can == KG_NO) {
 			*ret_match = s;
+			result_at(r, &s->loc);
 			if (s->node)
 				g_hash_table_add(p->a->j->matched, (gpointer)s->node);
 			return;
@@ -254,6 +255,8 @@ static void ask_only_if(struct on_path *p, const struct kg_obligation *o, struct
 	enum kg_answer can;
 
 	(void)ret_match;
+	ref = refutation_of(p);
+	result_at(r, &ref.loc);
 	r->n_paths++;
 	can = kg_symex_can(x, wrong);
 	if (can == KG_UNKNOWN)
@@ -370,6 +373,7 @@ static void ask_by(struct on_path *p, const struct kg_obligation *o, struct kg_o
 		keys_of_group(p, change->group, keys);
 		switch (same_keys(p, o, keys, &wrong, &differs)) {
 		case KG_YES:
+			result_at(r, &change->loc);
 			for (guint k = 0; k < keys->len; k++)
 				g_hash_table_add(p->a->j->matched, (gpointer)((struct seen *)keys->pdata[k])->node);
 			return;
@@ -390,6 +394,16 @@ static void ask_by(struct on_path *p, const struct kg_obligation *o, struct kg_o
 
 /* ---------------------------------------------------------------- aggregates, results */
 
+/* An aggregation is fulfilled where its map is written. */
+static void at_change(const struct on_path *p, struct kg_obligation_result *r)
+{
+	for (guint i = 0; i < p->seen->changes->len; i++) {
+		const struct seen_change *change = &g_array_index(p->seen->changes, struct seen_change, i);
+		if (!change->is_scratch && !change->is_deleted)
+			result_at(r, &change->loc);
+	}
+}
+
 static void ask_aggregate(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
 {
 	struct kg_expr_value wanted = {.kind = KG_EXPR_NUMBER, .word = KG_WORD(1), .width = 64};
@@ -404,6 +418,7 @@ static void ask_aggregate(struct on_path *p, const struct kg_obligation *o, stru
 		result_unknown(r, "%s", e.msg);
 		return;
 	}
+	at_change(p, r);
 	judge_aggregate(p->a->j, o, r, p->a->m, p->path, p->seen, &wanted, due, &base);
 }
 
@@ -511,6 +526,7 @@ static void ask_latency(struct on_path *p, const struct kg_obligation *o, struct
 	if (o->aggregate != KG_AGGREGATE_NONE) {
 		g_autofree char *why = g_strdup_printf("%s: another time is added up", p->a->story);
 		base.why = why;
+		at_change(p, r);
 		judge_aggregate(p->a->j, o, r, m, p->path, p->seen, &wanted, m->condition, &base);
 		return;
 	}
@@ -521,6 +537,7 @@ static void ask_latency(struct on_path *p, const struct kg_obligation *o, struct
 			continue;
 		if (kg_symex_can(m->x, and_not(m->x, m->condition, equal)) == KG_NO) {
 			*ret_match = s;
+			result_at(r, &s->loc);
 			if (s->node)
 				g_hash_table_add(p->a->j->matched, (gpointer)s->node);
 			return;
@@ -553,6 +570,7 @@ void ask_all_unknown(struct asking *a, const char *why)
 		if (asks[o->kind] || o->kind == KG_OBLIGATION_ORDER)
 			result_unknown(result_of(a->j, a->clause, o), "%s", why);
 	}
+	judge_built_in_unknown(a->j, why);
 }
 
 enum kg_answer before_of_path(void *user, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret)

@@ -3,10 +3,22 @@
 
 #include <kgent/prove.h>
 
+#include <jansson.h>
+
+#define INLINE_ASSUMES "of the program itself, for its own assertions: " /* what the assumptions that assume() made begin with */
+#define INLINE_UNCOVERED "assume(" /* ... and notes on those that mean nothing */
+
 struct kg_proof *proof_new(void);
 struct kg_obligation_result *proof_result(struct kg_proof *proof, enum kg_obligation_kind kind, const char *what);
+gboolean proof_is_stopped(const struct kg_prove_opts *opts);
 void fact_free(gpointer fact);
 void counterexample_free(gpointer ce);
 void ce_event_free(gpointer event);
 /* What can be lost without a trace, read off the program and the object. */
-void proof_losses(struct kg_proof *proof, const struct kg_object *object, const struct kg_bt_program *program, struct kg_profile *profile);
+void proof_losses(struct kg_proof *proof, const struct kg_object *object, const struct kg_bt_program *program, struct kg_profile *profile,
+		  const struct kg_bpftrace_limits *limits);
+/* JSON of a counterexample, and back. */
+json_t *counterexample_json(const struct kg_counterexample *ce);
+struct kg_counterexample *read_counterexample(const json_t *object);
+/* A counterexample for people; the words for what the two values are ("the program shows", "asked for"). */
+void counterexample_text(const struct kg_counterexample *ce, const char *shown, const char *wanted, GString *out);

@@ -3,20 +3,14 @@
  */
 #include "judge.h"
 
+#include "child.h"
 #include "proof.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define MEMORY_MIB 2048 /* of the child, unless the caller says */
+#define INTERRUPTED "it was interrupted"
 
 const char *kg_proof_name(enum kg_proof_word word)
 {
@@ -120,6 +114,12 @@ void result_unknown(struct kg_obligation_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+void result_at(struct kg_obligation_result *r, const struct kg_loc *loc)
+{
+	if (!r->loc.line)
+		r->loc = *loc;
+}
+
 gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r)
 {
 	return r->counterexamples->len < MAX(j->opts->max_counterexamples, 1);
@@ -132,6 +132,11 @@ guint kg_proof_count(const struct kg_proof *proof, enum kg_proof_word word)
 	for (guint i = 0; i < proof->results->len; i++)
 		n += ((struct kg_obligation_result *)proof->results->pdata[i])->word == word;
 	return n;
+}
+
+gboolean proof_is_stopped(const struct kg_prove_opts *opts)
+{
+	return opts->bounds.stop && *opts->bounds.stop;
 }
 
 /* ---------------------------------------------------------------- executors */
@@ -386,10 +391,12 @@ static GPtrArray *points_of(struct judge *j)
 static void judge_contract(struct judge *j)
 {
 	g_autoptr(GPtrArray) points = points_of(j);
-	const struct kg_contract_way *way = kg_contract_way_for(j->contract, points);
+	const struct kg_contract_way *way = j->contract ? kg_contract_way_for(j->contract, points) : NULL;
 
-	judge_built_in_begin(j);
-	for (guint i = 0; i < way->clauses->len; i++)
+	if (j->contract)
+		judge_built_in_begin(j);
+	judge_inline(j);
+	for (guint i = 0; way && i < way->clauses->len; i++)
 		judge_clause(j, way->clauses->pdata[i]);
 	judge_intruders(j);
 }
@@ -427,14 +434,49 @@ static void say_assumptions(struct judge *j)
 		g_ptr_array_add(j->proof->assumptions, g_strdup(always[i]));
 }
 
+static void set_word(struct kg_proof *proof)
+{
+	proof->word = kg_proof_count(proof, KG_PROOF_REFUTED) ? KG_PROOF_REFUTED
+		      : kg_proof_count(proof, KG_PROOF_UNKNOWN) ? KG_PROOF_UNKNOWN
+								: KG_PROOF_PROVED;
+}
+
+static void take_texts(GPtrArray *to, const GPtrArray *from, const char *prefix)
+{
+	for (guint i = 0; i < from->len; i++)
+		if (g_str_has_prefix(from->pdata[i], prefix))
+			g_ptr_array_add(to, g_strdup(from->pdata[i]));
+}
+
+void kg_proof_take_inline(struct kg_proof *proof, struct kg_proof *from)
+{
+	for (guint i = 0; i < from->results->len;) {
+		const struct kg_obligation_result *r = from->results->pdata[i];
+		if (r->kind == KG_OBLIGATION_ASSERT)
+			g_ptr_array_add(proof->results, g_ptr_array_steal_index(from->results, i));
+		else
+			i++;
+	}
+	take_texts(proof->assumptions, from->assumptions, INLINE_ASSUMES);
+	take_texts(proof->uncovered, from->uncovered, INLINE_UNCOVERED);
+	if (!proof->limit)
+		proof->limit = g_strdup(from->limit);
+	proof->n_paths += from->n_paths;
+	proof->n_checks += from->n_checks;
+	proof->took_ns += from->took_ns;
+	proof->solver_ns += from->solver_ns;
+	set_word(proof);
+	kg_proof_free(from);
+}
+
 static void conclude(struct judge *j)
 {
 	find_vacuous(j);
 	find_uncovered(j);
 	say_assumptions(j);
-	j->proof->word = kg_proof_count(j->proof, KG_PROOF_REFUTED) ? KG_PROOF_REFUTED
-			 : kg_proof_count(j->proof, KG_PROOF_UNKNOWN) ? KG_PROOF_UNKNOWN
-								      : KG_PROOF_PROVED;
+	if (proof_is_stopped(j->opts) && !j->proof->limit)
+		j->proof->limit = g_strdup(INTERRUPTED);
+	set_word(j->proof);
 }
 
 /*
@@ -487,10 +529,10 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	j.covered = g_hash_table_new(NULL, NULL);
 	j.matched = g_hash_table_new(NULL, NULL);
 	j.added_up = g_hash_table_new(NULL, NULL);
-	j.seer = seer_new(&each, program, contract->record, profile);
+	j.seer = seer_new(&each, program, contract ? contract->record : NULL, profile);
 	judge_contract(&j);
 	conclude(&j);
-	proof_losses(j.proof, object, program, profile);
+	proof_losses(j.proof, object, program, profile, opts->limits);
 	seer_free(j.seer);
 	g_hash_table_destroy(j.result_of);
 	g_hash_table_destroy(j.covered);
@@ -503,50 +545,14 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 
 /* ---------------------------------------------------------------- the child process */
 
-static G_GNUC_NORETURN void prove_in_child(int to, const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
-			     struct kg_profile *profile, const struct kg_prove_opts *opts)
-{
-	guint mib = opts->bounds.max_memory_mib ? opts->bounds.max_memory_mib : MEMORY_MIB;
-	struct rlimit limit = {(rlim_t)mib << 20, (rlim_t)mib << 20}, no_core = {0, 0};
-	struct kg_proof *proof;
-	g_autofree char *json = NULL;
-	gsize n, at = 0;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setrlimit(RLIMIT_AS, &limit);
-	setrlimit(RLIMIT_CORE, &no_core);
-	proof = prove_here(object, program, contract, profile, opts);
-	json = kg_proof_json(proof);
-	n = strlen(json);
-	while (at < n) {
-		ssize_t k = write(to, json + at, n - at);
-		if (k < 0 && errno != EINTR)
-			_exit(1);
-		at += k > 0 ? (gsize)k : 0;
-	}
-	_exit(0);
-}
-
-static GString *read_all(int fd)
-{
-	GString *text = g_string_new(NULL);
-	char buffer[65536];
-	ssize_t n;
-
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			g_string_append_len(text, buffer, n);
-	return text;
-}
-
 /* The child died: every obligation is unknown, and why. */
-static struct kg_proof *no_proof(const struct kg_contract *contract, int status)
+static struct kg_proof *no_proof(const struct kg_contract *contract, const struct kg_prove_opts *opts, int status)
 {
 	struct kg_proof *proof = proof_new();
-	g_autofree char *why = WIFSIGNALED(status) ? g_strdup_printf("the proof ended with signal %d (%s)", WTERMSIG(status), g_strsignal(WTERMSIG(status)))
-						   : g_strdup_printf("the proof ended with code %d", WEXITSTATUS(status));
+	gboolean is_stopped = proof_is_stopped(opts);
+	g_autofree char *why = child_why(status);
 
-	for (guint w = 0; w < 1 && contract->ways->len; w++) {
+	for (guint w = 0; contract && w < 1 && contract->ways->len; w++) {
 		const struct kg_contract_way *way = contract->ways->pdata[0];
 		for (guint c = 0; c < way->clauses->len; c++) {
 			const struct kg_contract_clause *clause = way->clauses->pdata[c];
@@ -554,47 +560,50 @@ static struct kg_proof *no_proof(const struct kg_contract *contract, int status)
 				const struct kg_obligation *o = clause->obligations->pdata[i];
 				struct kg_obligation_result *r = proof_result(proof, o->kind, o->what);
 				r->contract_loc = o->loc;
-				result_unknown(r, "%s: out of memory, or the solver's fault", why);
+				if (is_stopped)
+					result_unknown(r, "%s", INTERRUPTED);
+				else
+					result_unknown(r, "%s: out of memory, or the solver's fault", why);
 			}
 		}
 	}
 	proof->word = KG_PROOF_UNKNOWN;
-	proof->limit = g_strdup(why);
+	proof->limit = g_strdup(is_stopped ? INTERRUPTED : why);
 	return proof;
+}
+
+struct proving {
+	const struct kg_object *object;
+	const struct kg_bt_program *program;
+	const struct kg_contract *contract;
+	struct kg_profile *profile;
+};
+
+static char *prove_in_child(void *user, const struct kg_prove_opts *opts)
+{
+	struct proving *p = user;
+
+	return kg_proof_json(prove_here(p->object, p->program, p->contract, p->profile, opts));
 }
 
 int kg_prove(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 	     struct kg_profile *profile, const struct kg_prove_opts *opts, struct kg_proof **ret, struct kg_error *err)
 {
 	static const struct kg_prove_opts defaults;
-	GString *text;
-	int fds[2], status = 0;
-	pid_t pid;
+	struct proving p = {object, program, contract, profile};
+	GString *text = NULL;
+	int status = 0, r;
 
 	opts = opts ? opts : &defaults;
 	if (opts->in_process) {
 		*ret = prove_here(object, program, contract, profile, opts);
 		return 0;
 	}
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return kg_error_set(err, KG_E_IO, STAGE, "no pipe for the proof: %s", g_strerror(errno));
-	pid = fork();
-	if (pid < 0) {
-		close(fds[0]);
-		close(fds[1]);
-		return kg_error_set(err, KG_E_IO, STAGE, "no process for the proof: %s", g_strerror(errno));
-	}
-	if (pid == 0) {
-		close(fds[0]);
-		prove_in_child(fds[1], object, program, contract, profile, opts);
-	}
-	close(fds[1]);
-	text = read_all(fds[0]);
-	close(fds[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) || kg_proof_read(text->str, text->len, ret, NULL))
-		*ret = no_proof(contract, status);
+	r = child_run(prove_in_child, &p, opts, &text, &status, err);
+	if (r)
+		return r;
+	if (status || kg_proof_read(text->str, text->len, ret, NULL))
+		*ret = no_proof(contract, opts, status);
 	g_string_free(text, TRUE);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /*
  * The proof for people: what is wrong first, each with its place in the program, the state that shows it, what is shown and what was asked for.
  */
-#include <kgent/prove.h>
+#include "proof.h"
+
 #include <kgent/text.h>
 
 #include <string.h>
@@ -72,7 +73,7 @@ static void facts(const struct saying *s, const struct kg_ce_event *event, const
 	}
 }
 
-static void counterexample(const struct saying *s, const struct kg_counterexample *ce)
+static void counterexample(const struct saying *s, const struct kg_counterexample *ce, const char *shown, const char *wanted)
 {
 	for (guint i = 0; i < ce->events->len; i++) {
 		const struct kg_ce_event *event = ce->events->pdata[i];
@@ -84,8 +85,15 @@ static void counterexample(const struct saying *s, const struct kg_counterexampl
 			facts(s, event, "for");
 		}
 	}
-	row(s, "the program shows", ce->shown);
-	row(s, "asked for", ce->wanted);
+	row(s, shown, ce->shown);
+	row(s, wanted, ce->wanted);
+}
+
+void counterexample_text(const struct kg_counterexample *ce, const char *shown, const char *wanted, GString *out)
+{
+	struct saying s = {.out = out};
+
+	counterexample(&s, ce, shown, wanted);
 }
 
 static void refuted(const struct saying *s, const struct kg_obligation_result *r)
@@ -101,7 +109,7 @@ static void refuted(const struct saying *s, const struct kg_obligation_result *r
 	g_string_append_c(s->out, '\n');
 	excerpt(s, &r->loc);
 	for (guint i = 0; i < r->counterexamples->len; i++)
-		counterexample(s, r->counterexamples->pdata[i]);
+		counterexample(s, r->counterexamples->pdata[i], "the program shows", "asked for");
 	if (r->mend)
 		row(s, "mend", r->mend);
 }
@@ -136,12 +144,16 @@ static void notes(const struct saying *s)
 		safe(s, s->proof->uncovered->pdata[i]);
 		g_string_append_c(s->out, '\n');
 	}
+	if (s->proof->losses->len)
+		g_string_append(s->out, "can be lost without a trace:\n");
 	for (guint i = 0; i < s->proof->losses->len; i++) {
 		const struct kg_loss *loss = s->proof->losses->pdata[i];
-		g_string_append(s->out, "can be lost without a trace: ");
+		g_string_append(s->out, "  - ");
 		safe(s, loss->what);
+		if (loss->loc.line)
+			g_string_append_printf(s->out, " (line %d)", loss->loc.line);
 		if (loss->mend) {
-			g_string_append(s->out, "; ");
+			g_string_append(s->out, "; mend: ");
 			safe(s, loss->mend);
 		}
 		g_string_append_c(s->out, '\n');

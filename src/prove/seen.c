@@ -336,8 +336,8 @@ static void see_map(struct seer *seer, struct seen_all *all, const struct kg_bpf
 	struct seen_change change = {.map = effect->map, .name = map->name, .group = group, .key = effect->key, .n_key = effect->n_key,
 				     .after = effect->value, .n_value = effect->n_value, .is_deleted = effect->kind == KG_BPF_MAP_DELETE};
 
-	if (!name)
-		return; /* bpftrace's own */
+	if (!name || g_str_has_prefix(name, KG_BT_OWN_MAPS))
+		return; /* bpftrace's own, or ours */
 	shape = shapes_of_map(seer->shapes, name);
 	node = node_of_map(seer, name, probe);
 	change.is_scratch = shapes_is_scratch(seer->shapes, name);

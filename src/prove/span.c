@@ -318,7 +318,7 @@ static void tell_all(struct judge *j, const struct kg_contract_clause *clause, c
 			guint begin = g_array_index(begins, guint, b), end = g_array_index(ends, guint, e);
 			g_hash_table_add(j->covered, GUINT_TO_POINTER(begin + 1));
 			g_hash_table_add(j->covered, GUINT_TO_POINTER(end + 1));
-			for (guint i = 0; i < G_N_ELEMENTS(stories); i++)
+			for (guint i = 0; i < G_N_ELEMENTS(stories) && !(j->opts->first_is_enough && kg_proof_count(j->proof, KG_PROOF_REFUTED)); i++)
 				tell(j, clause, &stories[i], from, to, begin, end);
 		}
 	if (begins->len * ends->len > MAX_PAIRS)

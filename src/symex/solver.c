@@ -219,7 +219,9 @@ static struct kg_word bit(struct solver *s, Z3_ast condition)
 {
 	Z3_sort one = Z3_mk_bv_sort(s->ctx, 1);
 
-	condition = Z3_simplify(s->ctx, condition);
+	condition = condition ? Z3_simplify(s->ctx, condition) : NULL;
+	if (broke(s) || !condition) /* out of memory, or interrupted: every answer is unknown from here on */
+		return KG_WORD(0);
 	if (Z3_get_bool_value(s->ctx, condition) == Z3_L_TRUE)
 		return KG_WORD(1);
 	if (Z3_get_bool_value(s->ctx, condition) == Z3_L_FALSE)

@@ -49,6 +49,35 @@ static guint or(guint value, guint otherwise)
 	return value ? value : otherwise;
 }
 
+/* All executors, for kg_symex_interrupt(). */
+static GMutex living_lock;
+static GPtrArray *living;
+
+static void enlist(struct kg_symex *x)
+{
+	g_mutex_lock(&living_lock);
+	living = living ? living : g_ptr_array_new();
+	g_ptr_array_add(living, x);
+	g_mutex_unlock(&living_lock);
+}
+
+static void strike_out(struct kg_symex *x)
+{
+	g_mutex_lock(&living_lock);
+	g_ptr_array_remove_fast(living, x);
+	if (!living->len)
+		g_clear_pointer(&living, g_ptr_array_unref);
+	g_mutex_unlock(&living_lock);
+}
+
+void kg_symex_interrupt(void)
+{
+	g_mutex_lock(&living_lock);
+	for (guint i = 0; living && i < living->len; i++)
+		solver_interrupt(((struct kg_symex *)living->pdata[i])->solver);
+	g_mutex_unlock(&living_lock);
+}
+
 struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 {
 	static const struct kg_symex_opts defaults;
@@ -74,6 +103,7 @@ struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 	x->strings = g_string_chunk_new(4096);
 	x->owned = g_ptr_array_new_with_free_func(thing_free);
 	x->unset = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
+	enlist(x);
 	return x;
 }
 
@@ -81,6 +111,7 @@ struct kg_symex *kg_symex_free(struct kg_symex *x)
 {
 	if (!x)
 		return NULL;
+	strike_out(x);
 	g_ptr_array_unref(x->inputs);
 	g_hash_table_destroy(x->input_of);
 	g_hash_table_destroy(x->types);
@@ -113,6 +144,13 @@ struct run {
 	void *user;
 };
 
+static gboolean is_stopped(struct kg_symex *x)
+{
+	if (x->opts.stop && *x->opts.stop)
+		x->limit = "it was interrupted";
+	return x->opts.stop && *x->opts.stop;
+}
+
 static void finish(struct run *run, struct kg_state *s)
 {
 	struct kg_path path = {.state = s, .event = run->event, .pcs = s->pcs, .reads = s->reads};
@@ -124,6 +162,10 @@ static void finish(struct run *run, struct kg_state *s)
 	path.result = s->cpu.reg[0];
 	path.is_complete = !s->why;
 	path.why = s->why;
+	if (path.is_complete && (is_stopped(run->x) || solver_is_broken(run->x->solver))) { /* its words mean nothing */
+		path.is_complete = FALSE;
+		path.why = run->x->limit ? run->x->limit : solver_reason(run->x->solver);
+	}
 	run->visit(&path, run->user);
 }
 
@@ -133,8 +175,8 @@ static gboolean is_over(struct kg_symex *x)
 		return TRUE;
 	if (x->n_paths >= x->opts.max_paths)
 		x->limit = sx_keepf(x, "more than %u paths", x->opts.max_paths);
-	else if (x->opts.stop && *x->opts.stop)
-		x->limit = "it was interrupted";
+	else if (is_stopped(x))
+		return TRUE;
 	else if (g_get_monotonic_time() > x->until)
 		x->limit = sx_keepf(x, "more than %u ms", x->opts.total_ms);
 	else if (solver_is_broken(x->solver))
@@ -456,6 +498,8 @@ static enum kg_answer answer_of(enum solver_answer answer)
 enum kg_answer kg_symex_can(struct kg_symex *x, struct kg_word condition)
 {
 	x->question = condition;
+	if (is_stopped(x))
+		return KG_UNKNOWN;
 	return answer_of(solver_check(x->solver, &condition));
 }
 
@@ -465,6 +509,8 @@ gboolean kg_symex_prefer(struct kg_symex *x, struct kg_word wish)
 
 	if (word_same(both, x->question))
 		return TRUE;
+	if (is_stopped(x))
+		return FALSE;
 	solver_save_model(x->solver);
 	if (solver_check(x->solver, &both) == SOLVER_SAT) {
 		x->question = both;
@@ -536,4 +582,16 @@ struct kg_symex_cost kg_symex_cost(const struct kg_symex *x)
 	struct solver_cost cost = solver_cost(x->solver);
 
 	return (struct kg_symex_cost){x->n_paths, x->n_steps, cost.checks, cost.unknowns, cost.ns};
+}
+
+struct kg_state *kg_state_knowing(const struct kg_state *state, const struct kg_path *path)
+{
+	struct kg_state *copy = state_copy(state);
+	GHashTableIter it;
+	gpointer term, value;
+
+	g_hash_table_iter_init(&it, path->state->decided);
+	while (g_hash_table_iter_next(&it, &term, &value))
+		g_hash_table_insert(copy->decided, term, value);
+	return copy;
 }
