@@ -11,6 +11,7 @@
 #include <kgent/intent.h>
 #include <kgent/safety.h>
 #include <kgent/synthesise.h>
+#include <kgent/trial.h>
 
 enum kg_check_result {
 	KG_CHECK_PASSED,
@@ -119,3 +120,16 @@ int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, 
 struct kg_explanation *kg_explanation_free(struct kg_explanation *explanation);
 /** One JSON object on one line: type "explanation", file, text, points, findings, exit. */
 void kg_explanation_json(const struct kg_explanation *explanation, const char *file, int exit, GString *out);
+
+/** What `kgent trial` came to, for its JSON object. NULL members are null. */
+struct kg_trial_report {
+	const char *file;
+	const char *judgement;       /**< "as expected", "not as expected", "unclear", "nothing was expected", "not tried" */
+	const struct kg_trial_result *result;
+	const GPtrArray *findings;   /**< struct kg_trial_finding * */
+	const struct kg_verdict *verdict;
+	const struct kg_error *error;
+	int exit;
+};
+/** One JSON object on one line: type "trial" (docs/json.md). */
+void kg_trial_json(const struct kg_trial_report *report, GString *out);

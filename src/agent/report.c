@@ -87,7 +87,7 @@ static json_t *run(const struct kg_run_result *run)
 			 "thrown_bytes", (json_int_t)run->n_thrown_bytes);
 }
 
-static json_t *intent(const char *json)
+static json_t *parsed(const char *json)
 {
 	json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
 
@@ -105,7 +105,7 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "engine", kg_json_text(report->engine));
 	json_object_set_new(object, "language", kg_json_text(report->language));
 	json_object_set_new(object, "program", kg_json_text(report->program));
-	json_object_set_new(object, "intent", intent(report->intent_json));
+	json_object_set_new(object, "intent", parsed(report->intent_json));
 	json_object_set_new(object, "verdict", report->verdict ? kg_json_text(kg_verdict_name(report->verdict->word)) : json_null());
 	json_object_set_new(object, "checks", checks(report->verdict));
 	json_object_set_new(object, "findings", kg_json_findings(report->verdict ? report->verdict->diags : NULL));
@@ -115,5 +115,50 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "run", run(report->run));
 	json_object_set_new(object, "exit", json_integer(report->exit));
 
+	kg_json_append(object, out);
+}
+
+/* ---------------------------------------------------------------- a trial */
+
+static json_t *findings(const GPtrArray *list)
+{
+	json_t *array = json_array();
+
+	for (guint i = 0; list && i < list->len; i++) {
+		const struct kg_trial_finding *f = list->pdata[i];
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:i}", "outcome", kg_trial_outcome_name(f->outcome), "expected",
+						       kg_json_text(f->what), "instead", kg_json_text(f->instead), "line", f->line));
+	}
+	return array;
+}
+
+static json_t *trial_problem(const struct kg_trial_report *report)
+{
+	if (report->error && report->error->code)
+		return json_pack("{s:s, s:o, s:o}", "kind", kg_errc_name(report->error->code), "message", kg_json_text(report->error->msg),
+				 "hint", kg_json_text(report->error->hint));
+	if (report->result && report->result->end != KG_TRIAL_RAN)
+		return json_pack("{s:s, s:o, s:o}", "kind", kg_trial_end_name(report->result->end), "message",
+				 kg_json_text(report->result->why), "hint", kg_json_text(report->result->mend));
+	return json_null();
+}
+
+void kg_trial_json(const struct kg_trial_report *report, GString *out)
+{
+	const struct kg_trial_result *r = report->result;
+	g_autofree char *truth = r && r->truth ? kg_truth_json(r->truth) : NULL;
+	json_t *object = json_pack("{s:s, s:o, s:s}", "type", "trial", "file", kg_json_text(report->file), "judgement", report->judgement);
+
+	json_object_set_new(object, "kernel", kg_json_text(r ? r->kernel : NULL));
+	json_object_set_new(object, "sandbox", json_boolean(r && r->is_sandbox));
+	json_object_set_new(object, "truth", parsed(truth));
+	json_object_set_new(object, "findings", findings(report->findings));
+	json_object_set_new(object, "lost", kg_json_text(r ? kg_seen_lost(r->seen) : NULL));
+	json_object_set_new(object, "verdict", report->verdict ? kg_json_text(kg_verdict_name(report->verdict->word)) : json_null());
+	json_object_set_new(object, "checks", checks(report->verdict));
+	json_object_set_new(object, "problem", trial_problem(report));
+	json_object_set_new(object, "run", run(r ? &r->run : NULL));
+	json_object_set_new(object, "took_ns", json_integer(r ? r->took_ns : 0));
+	json_object_set_new(object, "exit", json_integer(report->exit));
 	kg_json_append(object, out);
 }

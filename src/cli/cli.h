@@ -32,6 +32,7 @@ kg_command_fn kg_cmd_check;   /* kgent check FILE.bt */
 kg_command_fn kg_cmd_explain; /* kgent explain FILE.bt */
 kg_command_fn kg_cmd_probes;  /* kgent probes WORDS|ATTACH-POINT */
 kg_command_fn kg_cmd_doctor;  /* kgent doctor */
+kg_command_fn kg_cmd_trial;   /* kgent trial FILE.bt --stimulus NAME */
 
 /* Say on standard error what went wrong and what to do about it: "kgent: MESSAGE" and the hint below it. */
 void kg_cli_error(const struct kg_cli *cli, const struct kg_error *err);

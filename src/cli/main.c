@@ -32,6 +32,8 @@ static const struct command {
 	{"explain", "[FILE]", "tell in plain words what a bpftrace program does", kg_cmd_explain, kg_explain_options, NULL},
 	{"probes", "WORDS", "find attach points by words, or look one up by its name", kg_cmd_probes, kg_probes_options,
 	 "An attach point is written as in bpftrace, for example kprobe:tcp_connect; with * it is a pattern.\n"},
+	{"trial", "FILE", "run a program while a stimulus makes known events, and judge what it shows", kg_cmd_trial, kg_trial_options,
+	 "Words behind FILE and -- are options of the stimulus: kgent trial x.bt -s open -- --count 5. On the running kernel a trial needs root.\n"},
 	{"doctor", "", "tell what works on this machine, and how to mend what does not", kg_cmd_doctor, kg_doctor_options, NULL},
 };
 
