@@ -34,7 +34,7 @@ enum kg_verdict_word {
 	KG_VERDICT_CHECKED,  /**< none refuted, some unknown; accepted; a trial showed what was expected */
 	KG_VERDICT_LOADED,   /**< accepted by the kernel's verifier; what it shows was not proved */
 	KG_VERDICT_UNLOADED, /**< no check failed, but no kernel verifier has seen it; not offered to run */
-	KG_VERDICT_REFUTED,  /**< a counterexample exists; not offered to run */
+	KG_VERDICT_REFUTED,  /**< a counterexample exists (a trial showed something else); not offered to run */
 	KG_VERDICT_REJECTED, /**< a check failed; not offered to run */
 };
 const char *kg_verdict_name(enum kg_verdict_word word); /**< "proved", ..., "not loaded", "refuted", "rejected" */
@@ -47,10 +47,18 @@ struct kg_verdict {
 	struct kg_bt_program *program; /**< the tree, or NULL when it does not parse */
 	struct kg_effects *effects;    /**< or NULL */
 	struct kg_bpftrace_limits limits; /**< those that it was built and loaded with: run it with the same */
+	struct kg_trial_result *trial; /**< what a trial came to; NULL: there was none */
+	GPtrArray *trial_findings;     /**< struct kg_trial_finding *: of that trial; or NULL */
 };
 struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict);
 const char *kg_check_result_name(enum kg_check_result result); /**< "passed", "failed", "not checked" */
 
+/** When a program is tried. */
+enum kg_trial_when {
+	KG_TRIAL_AUTO,   /**< where it costs no surprise: in a sandbox that is there */
+	KG_TRIAL_ALWAYS, /**< on the running kernel, too */
+	KG_TRIAL_NEVER,
+};
 /** All zero: static checks against no kernel. Pointers are borrowed for the call. */
 struct kg_check_opts {
 	struct kg_profile *profile;    /**< may be NULL: then what depends on the kernel is not checked */
@@ -60,11 +68,16 @@ struct kg_check_opts {
 	int pid;                       /**< as it will be run: bpftrace -p; 0: none */
 	const char *command;           /**< as it will be run: bpftrace -c; NULL: none. Not executed by any check */
 	gboolean no_load;              /**< static checks and the build only */
+	enum kg_trial_when trial;
+	const struct kg_intent *intent;/**< what was asked for: what a trial must show follows from it; NULL: no trial */
+	const char *trial_kernel;      /**< sandbox in which it is tried; NULL: none is there */
+	void (*progress)(void *user, const char *what); /**< told what takes long; may be NULL */
+	void *user;
 };
 /**
  * Make all checks on a program text, cheapest first: text, syntax, attach points, types, version, policy, build, proof,
  * kernel verifier, trial. Those that only read the text are all made, so that all findings come at once; behind a failed one
- * nothing is built or loaded, and what was not reached is "not checked", with the reason. Nothing of the program runs.
+ * nothing is built or loaded, and what was not reached is "not checked", with the reason. Nothing of the program runs but in a trial.
  *
  * @param text need not end with a NUL
  * @param ret  the verdict, also a bad one; the caller's

@@ -5,8 +5,10 @@
  * seen, "not checked" always with the reason. Those that only read the text are all made, so that one answer holds all
  * findings; those behind them cost time or privileges and are not reached once something failed.
  *
- * Open places: the symbolic proof and the trial in a VM have their rows, and say that they do not exist yet.
+ * An open place: the symbolic proof has its row, and says that it does not exist yet.
  */
+#include "trial.h"
+
 #include <kgent/agent.h>
 #include <kgent/build.h>
 #include <kgent/load.h>
@@ -354,7 +356,7 @@ static void check_load(struct checking *c, struct kg_check *check)
 
 static void check_trial(struct checking *c, struct kg_check *check)
 {
-	says(check, KG_CHECK_NOT_CHECKED, "trials in a virtual machine do not exist yet");
+	agent_check_trial(c->text, c->opts, c->tool, c->verdict, check);
 }
 
 /* ---------------------------------------------------------------- the list */
@@ -406,7 +408,15 @@ static const struct kg_check *in_the_way(const struct kg_verdict *verdict, enum 
 	return NULL;
 }
 
-/* Fails where something failed, loads where the kernel was seen to accept it, and claims nothing else. */
+static gboolean has_passed(const struct kg_verdict *verdict, const char *name)
+{
+	return kg_verdict_find(verdict, name)->result == KG_CHECK_PASSED;
+}
+
+/*
+ * Fails where something failed, loads where the kernel was seen to accept it, and claims nothing else. A trial that showed something else
+ * than was asked for is a counterexample.
+ */
 static void conclude(struct kg_verdict *verdict)
 {
 	guint failed = 0;
@@ -415,9 +425,9 @@ static void conclude(struct kg_verdict *verdict)
 		failed += ((struct kg_check *)verdict->checks->pdata[i])->result == KG_CHECK_FAILED;
 	verdict->is_policy = verdict->is_policy && failed == 1; /* alone */
 	if (failed)
-		verdict->word = KG_VERDICT_REJECTED;
-	else if (kg_verdict_find(verdict, "kernel verifier")->result == KG_CHECK_PASSED)
-		verdict->word = KG_VERDICT_LOADED;
+		verdict->word = verdict->trial_findings ? KG_VERDICT_REFUTED : KG_VERDICT_REJECTED; /* behind a failed check nothing is tried */
+	else if (has_passed(verdict, "kernel verifier"))
+		verdict->word = has_passed(verdict, "trial") ? KG_VERDICT_CHECKED : KG_VERDICT_LOADED;
 	else
 		verdict->word = KG_VERDICT_UNLOADED;
 }

@@ -94,6 +94,31 @@ static json_t *parsed(const char *json)
 	return value ?: json_null();
 }
 
+static json_t *findings(const GPtrArray *list)
+{
+	json_t *array = json_array();
+
+	for (guint i = 0; list && i < list->len; i++) {
+		const struct kg_trial_finding *f = list->pdata[i];
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:i}", "outcome", kg_trial_outcome_name(f->outcome), "expected",
+						       kg_json_text(f->what), "instead", kg_json_text(f->instead), "line", f->line));
+	}
+	return array;
+}
+
+/* What a request's own trial came to. */
+static json_t *trial_of(const struct kg_verdict *verdict)
+{
+	const struct kg_trial_result *r = verdict ? verdict->trial : NULL;
+	g_autofree char *truth = r && r->truth ? kg_truth_json(r->truth) : NULL;
+
+	if (!r)
+		return json_null();
+	return json_pack("{s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:I}", "kernel", kg_json_text(r->kernel), "sandbox", r->is_sandbox, "end",
+			 kg_trial_end_name(r->end), "why", kg_json_text(r->why), "truth", parsed(truth), "findings",
+			 findings(verdict->trial_findings), "lost", kg_json_text(kg_seen_lost(r->seen)), "took_ns", (json_int_t)r->took_ns);
+}
+
 void kg_report_json(const struct kg_report *report, GString *out)
 {
 	json_t *object = json_object();
@@ -109,7 +134,8 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "verdict", report->verdict ? kg_json_text(kg_verdict_name(report->verdict->word)) : json_null());
 	json_object_set_new(object, "checks", checks(report->verdict));
 	json_object_set_new(object, "findings", kg_json_findings(report->verdict ? report->verdict->diags : NULL));
-	json_object_set_new(object, "trials", json_array()); /* one object a trial in a VM, once there are trials */
+	json_object_set_new(object, "trials", json_array());
+	json_object_set_new(object, "trial", trial_of(report->verdict));
 	json_object_set_new(object, "notes", texts(report->notes));
 	json_object_set_new(object, "problem", problem(report));
 	json_object_set_new(object, "run", run(report->run));
@@ -118,19 +144,7 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	kg_json_append(object, out);
 }
 
-/* ---------------------------------------------------------------- a trial */
-
-static json_t *findings(const GPtrArray *list)
-{
-	json_t *array = json_array();
-
-	for (guint i = 0; list && i < list->len; i++) {
-		const struct kg_trial_finding *f = list->pdata[i];
-		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:i}", "outcome", kg_trial_outcome_name(f->outcome), "expected",
-						       kg_json_text(f->what), "instead", kg_json_text(f->instead), "line", f->line));
-	}
-	return array;
-}
+/* ---------------------------------------------------------------- a trial by itself */
 
 static json_t *trial_problem(const struct kg_trial_report *report)
 {

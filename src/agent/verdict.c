@@ -40,6 +40,10 @@ struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict)
 	g_clear_pointer(&verdict->diags, g_ptr_array_unref);
 	verdict->program = kg_bt_free(verdict->program);
 	verdict->effects = kg_effects_free(verdict->effects);
+	if (verdict->trial)
+		kg_trial_result_clear(verdict->trial);
+	g_free(verdict->trial);
+	g_clear_pointer(&verdict->trial_findings, g_ptr_array_unref);
 	g_free(verdict);
 	return NULL;
 }

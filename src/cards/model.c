@@ -67,6 +67,28 @@ struct kg_card_field *field_new(void)
 	return f;
 }
 
+struct kg_card_stimulus *stimulus_new(void)
+{
+	struct kg_card_stimulus *s = g_new0(struct kg_card_stimulus, 1);
+	s->fields = strings_new();
+	s->values = strings_new();
+	return s;
+}
+
+void stimulus_free(struct kg_card_stimulus *s)
+{
+	if (!s)
+		return;
+	g_free(s->name);
+	g_free(s->options);
+	g_free(s->count);
+	g_free(s->each);
+	g_free(s->least_ns);
+	unref(s->fields);
+	unref(s->values);
+	g_free(s);
+}
+
 static void case_destroy(gpointer c)
 {
 	struct kg_card_case *k = c;
@@ -270,6 +292,7 @@ struct kg_card *kg_card_free(struct kg_card *card)
 	g_free(card->about);
 	g_free(card->area);
 	g_free(card->duration);
+	stimulus_free(card->stimulus);
 	g_free(card->file);
 	unref(card->says);
 	unref(card->says_done);

@@ -14,6 +14,7 @@ struct kg_ask_args {
 	gboolean yes, dry_run, force, explain;
 	const char *output;
 	const char *profile;
+	enum kg_trial_when trial;
 	GPtrArray *allowed;  /* NULL at its end */
 };
 

@@ -22,6 +22,7 @@ const struct kg_option kg_ask_options[] = {
 	{"explain", 0, NULL, "show how the sentence was understood, part by part"},
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"engine", 0, "NAME", "who writes the program: auto or builtin"},
+	{"trial", 0, "WHEN", "run it against known events before it is offered: auto (in a sandbox), always or never"},
 	{"profile", 0, "DIR", "answer for the kernel of this profile instead of the running one"},
 	{NULL},
 };
@@ -53,6 +54,19 @@ static int take_engine(const char *value, struct kg_error *err)
 	return wrong_value(err, "engine", value, "the engines are auto and builtin");
 }
 
+static int take_trial(const char *value, enum kg_trial_when *ret, struct kg_error *err)
+{
+	static const char *const words[] = {"auto", "always", "never"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (!strcmp(value, words[i])) {
+			*ret = (enum kg_trial_when)i;
+			return 0;
+		}
+	}
+	return wrong_value(err, "trial", value, "it is auto, always or never");
+}
+
 static int take_option(struct kg_ask_args *args, const char *name, const char *value, struct kg_error *err)
 {
 	if (!strcmp(name, "for"))
@@ -61,6 +75,8 @@ static int take_option(struct kg_ask_args *args, const char *name, const char *v
 		return take_pid(value, &args->pid, err);
 	if (!strcmp(name, "engine"))
 		return take_engine(value, err);
+	if (!strcmp(name, "trial"))
+		return take_trial(value, &args->trial, err);
 	if (!strcmp(name, "allow"))
 		g_ptr_array_add(args->allowed, (gpointer)value);
 	else if (!strcmp(name, "command"))

@@ -182,10 +182,16 @@ static int synthesise(struct asking *a)
 
 /* ---------------------------------------------------------------- checking and showing */
 
+static void on_progress(void *user, const char *what)
+{
+	kg_cli_note(user, "%s", what);
+}
+
 static int check(struct asking *a)
 {
 	_cleanup_error_ struct kg_error no_tool = {0}; /* said by the checks that need it */
-	struct kg_check_opts opts = {.profile = a->profile, .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid};
+	struct kg_check_opts opts = {.profile = a->profile, .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid,
+				     .trial = a->args.trial, .intent = a->intent, .progress = on_progress, .user = (void *)a->cli};
 
 	if (!kg_bpftrace_find(&a->tool, &no_tool))
 		opts.tool = &a->tool;
