@@ -165,7 +165,7 @@ struct kg_card {
 	char *duration;         /**< name of the field that is its duration where one way gives it directly, or NULL */
 	GPtrArray *fields; /**< struct kg_card_field * */
 	GPtrArray *ways;   /**< struct kg_card_way *, in order of preference */
-	struct kg_card_stimulus *stimulus; /**< or NULL */
+	GPtrArray *stimuli; /**< struct kg_card_stimulus *: how to make it happen; may be empty */
 	char *file;        /**< where it was read from */
 };
 

@@ -125,12 +125,11 @@ static int load_truths(const struct reader *r, const struct node *n, struct kg_c
 static int load_stimulus(const struct reader *r, const struct node *n, struct kg_card *card)
 {
 	static const char *const keys[] = {"name", "options", "count", "fields", "each", "least-ns", "fails", NULL};
-	if (!n)
-		return 0;
 	int rc = read_keys(r, n, "a stimulus", keys);
 	if (rc < 0)
 		return rc;
-	struct kg_card_stimulus *s = card->stimulus = stimulus_new();
+	struct kg_card_stimulus *s = stimulus_new();
+	g_ptr_array_add(card->stimuli, s);
 	rc = read_text(r, node_get(n, "name"), "name", &s->name);
 	if (rc == 0)
 		rc = read_text(r, node_get(n, "options"), "options", &s->options);
@@ -145,6 +144,18 @@ static int load_stimulus(const struct reader *r, const struct node *n, struct kg
 	if (rc == 0 && (!s->name || !s->count))
 		rc = fail_at(r, n->line, "a stimulus needs 'name' and 'count'");
 	return rc == 0 ? load_truths(r, node_get(n, "fields"), s) : rc;
+}
+
+/* One, or a list of them. */
+static int load_stimuli(const struct reader *r, const struct node *n, struct kg_card *card)
+{
+	int rc = 0;
+
+	if (!n || n->kind != NODE_LIST)
+		return n ? load_stimulus(r, n, card) : 0;
+	for (guint i = 0; rc == 0 && i < n->items->len; i++)
+		rc = load_stimulus(r, g_ptr_array_index(n->items, i), card);
+	return rc;
 }
 
 static int load_heads(const struct reader *r, const struct node *doc, struct kg_card *card)
@@ -195,7 +206,7 @@ int load_card(const struct reader *r, const struct node *doc, struct kg_card **r
 	if (rc == 0)
 		rc = ways ? load_ways(r, ways, card) : fail_at(r, doc->line, "card '%s' needs 'ways'", card->name);
 	if (rc == 0)
-		rc = load_stimulus(r, node_get(doc, "stimulus"), card);
+		rc = load_stimuli(r, node_get(doc, "stimulus"), card);
 	if (rc == 0)
 		rc = check_card(r, doc, card);
 	if (rc < 0)

@@ -75,10 +75,9 @@ struct kg_card_stimulus *stimulus_new(void)
 	return s;
 }
 
-void stimulus_free(struct kg_card_stimulus *s)
+void stimulus_destroy(gpointer stimulus)
 {
-	if (!s)
-		return;
+	struct kg_card_stimulus *s = stimulus;
 	g_free(s->name);
 	g_free(s->options);
 	g_free(s->count);
@@ -279,6 +278,7 @@ struct kg_card *card_new(void)
 	c->says_done = strings_new();
 	c->fields = g_ptr_array_new_with_free_func(field_destroy);
 	c->ways = g_ptr_array_new_with_free_func(way_destroy);
+	c->stimuli = g_ptr_array_new_with_free_func(stimulus_destroy);
 	return c;
 }
 
@@ -292,7 +292,7 @@ struct kg_card *kg_card_free(struct kg_card *card)
 	g_free(card->about);
 	g_free(card->area);
 	g_free(card->duration);
-	stimulus_free(card->stimulus);
+	unref(card->stimuli);
 	g_free(card->file);
 	unref(card->says);
 	unref(card->says_done);

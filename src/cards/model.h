@@ -30,4 +30,4 @@ void site_each_slot(struct kg_card_site *s, void (*fn)(char **text, gpointer dat
 /** Call [fn] for every expression of a site that is there. */
 void site_each_text(const struct kg_card_site *s, void (*fn)(const char *text, gpointer data), gpointer data);
 struct kg_card_stimulus *stimulus_new(void);
-void stimulus_free(struct kg_card_stimulus *s);
+void stimulus_destroy(gpointer stimulus);

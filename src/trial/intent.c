@@ -14,6 +14,7 @@ struct deriving {
 	const struct kg_card *card;
 	const struct kg_card_stimulus *stimulus;
 	const char *comm;
+	gint64 uid;       /* to run as; -1: as it is, which is root */
 	struct kg_trial_spec *spec;
 	gboolean passes;  /* the stimulus's events pass all filters; otherwise none of them does */
 	char *why;
@@ -95,6 +96,10 @@ static gboolean take_filter(struct deriving *d, const struct kg_filter *f)
 
 	if (truth && !strcmp(truth, "$comm") && f->is_text)
 		return take_name(d, f);
+	if (truth && !strcmp(truth, "$uid") && f->op == KG_OP_EQ && !f->is_text && f->number >= 0 && f->number < G_MAXUINT32) {
+		d->uid = f->number; /* a filter that it can pass */
+		return TRUE;
+	}
 	if (!truth || strchr(truth, '$'))
 		return cannot(d, "whether its events pass the filter on %s is not known", f->field);
 	if (f->is_text) {
@@ -128,38 +133,35 @@ static gboolean take_filters(struct deriving *d)
 /* What is known of the keys or columns that were asked for. */
 struct known {
 	gboolean all;  /* every one of them */
+	gboolean none; /* not one of them */
 	gboolean own;  /* one of them tells the stimulus from others */
 	gboolean each; /* one of them differs from event to event */
 };
 
 static struct known what_is_known(const struct deriving *d, const GPtrArray *fields)
 {
-	struct known known = {.all = TRUE};
+	struct known known = {.all = TRUE, .none = TRUE};
 
 	for (guint i = 0; i < fields->len; i++) {
 		const char *truth = truth_of(d, fields->pdata[i]);
 		known.all = known.all && truth;
+		known.none = known.none && !truth;
 		known.own |= is_own(truth);
 		known.each |= is_of_each(truth);
 	}
 	return known;
 }
 
-static void add_parts(const struct deriving *d, const GPtrArray *fields, struct kg_trial_expect *e)
+/* With [each], the parts of one event; without, those that all events share. */
+static void add_parts(const struct deriving *d, const GPtrArray *fields, gboolean each, struct kg_trial_expect *e)
 {
 	for (guint i = 0; i < fields->len; i++) {
 		const char *truth = truth_of(d, fields->pdata[i]);
-		if (truth)
+		if (truth && (each || !is_of_each(truth)))
 			kg_trial_want_add(e->parts, KG_TRIAL_IS, truth);
-		if (is_of_each(truth) && !e->each)
+		if (each && is_of_each(truth) && !e->each)
 			e->each = g_strdup(d->stimulus->each);
 	}
-}
-
-/* How many events share what is known: all of them, or each is for itself. */
-static const char *count_of(const struct deriving *d, struct known known)
-{
-	return known.each ? "1" : d->stimulus->count;
 }
 
 /* No row with the stimulus's name where its events are filtered out. Says something only where the name would be there. */
@@ -190,12 +192,19 @@ static gboolean expect_lines(struct deriving *d)
 	}
 	if (!d->passes)
 		return expect_nothing(d, fields);
-	struct kg_trial_expect *e = kg_trial_expect_add(d->spec->expects, KG_TRIAL_LINE);
 	known = what_is_known(d, fields);
-	add_parts(d, fields, e);
+	struct kg_trial_expect *e = kg_trial_expect_add(d->spec->expects, KG_TRIAL_LINE);
+	add_parts(d, fields, TRUE, e);
 	if (!e->parts->len)
 		return cannot(d, "it does not know what the lines must show");
-	kg_trial_want_add(e->wants, known.own ? KG_TRIAL_IS : KG_TRIAL_AT_LEAST, count_of(d, known));
+	if (known.each) /* several events may look alike: each is seen, and together they are as many as they should be */
+		kg_trial_want_add(e->wants, KG_TRIAL_AT_LEAST, "1");
+	if (known.each && known.own) {
+		e = kg_trial_expect_add(d->spec->expects, KG_TRIAL_LINE);
+		add_parts(d, fields, FALSE, e);
+	}
+	if (!known.each || known.own)
+		kg_trial_want_add(e->wants, known.own ? KG_TRIAL_IS : KG_TRIAL_AT_LEAST, d->stimulus->count);
 	return TRUE;
 }
 
@@ -214,14 +223,15 @@ static void clear_value(struct value *v)
 	g_free(v->high);
 }
 
-static void add_row(GPtrArray *expects, const struct deriving *d, const struct value *v, struct known known, gboolean over_time)
+/* [each]: a row for each event, of which several may share one; otherwise the rows of all of them together. */
+static void add_row(GPtrArray *expects, const struct deriving *d, const struct value *v, struct known known, gboolean each, gboolean over_time)
 {
 	struct kg_trial_expect *e = kg_trial_expect_add(expects, KG_TRIAL_ROW);
 
-	add_parts(d, d->intent->by, e);
-	kg_trial_want_add(e->wants, known.own ? v->compare : KG_TRIAL_AT_LEAST, v->is);
+	add_parts(d, d->intent->by, each, e);
+	kg_trial_want_add(e->wants, known.own && !each ? v->compare : KG_TRIAL_AT_LEAST, v->is);
 	e->field = g_strdup(v->field);
-	e->several = !known.all;
+	e->several = !known.all || (known.each && !each);
 	e->over_time = over_time;
 	if (v->low && known.own) {
 		e->within = g_new0(struct kg_trial_want, 1);
@@ -233,16 +243,16 @@ static void add_row(GPtrArray *expects, const struct deriving *d, const struct v
 }
 
 /* Printed every so often, the last printing may hold all, or only what came since the one before. */
-static void expect_row(struct deriving *d, const struct value *v, struct known known)
+static void expect_row(struct deriving *d, const struct value *v, struct known known, gboolean each)
 {
 	if (!d->intent->every_ns) {
-		add_row(d->spec->expects, d, v, known, FALSE);
+		add_row(d->spec->expects, d, v, known, each, FALSE);
 		return;
 	}
 	struct kg_trial_expect *any = kg_trial_expect_add(d->spec->expects, KG_TRIAL_ANY);
-	add_row(any->any, d, v, known, TRUE);
+	add_row(any->any, d, v, known, each, TRUE);
 	if (!d->intent->is_rate)
-		add_row(any->any, d, v, known, FALSE);
+		add_row(any->any, d, v, known, each, FALSE);
 	any->each = g_strdup(((struct kg_trial_expect *)any->any->pdata[0])->each);
 }
 
@@ -308,23 +318,34 @@ static gboolean make_value(struct deriving *d, const char *count, struct value *
 	return TRUE;
 }
 
+static gboolean expect_rows_for(struct deriving *d, struct known known, gboolean each)
+{
+	struct value v = {0};
+	gboolean made = make_value(d, each ? "1" : d->stimulus->count, &v);
+
+	if (made)
+		expect_row(d, &v, known, each);
+	clear_value(&v);
+	return made;
+}
+
 static gboolean expect_rows(struct deriving *d)
 {
 	struct known known = what_is_known(d, d->intent->by);
-	struct value v = {0};
-	gboolean made;
 
 	if (!d->passes)
 		return expect_nothing(d, d->intent->by);
 	if (d->intent->top)
 		return cannot(d, "it need not be among the top %u", d->intent->top);
+	if (d->intent->by->len && known.none)
+		return cannot(d, "it does not know what the rows are grouped by");
 	if (!is_additive(d->intent->measure) && (!known.own || !known.all))
 		return cannot(d, "other processes have a share in the %s", kg_measure_name(d->intent->measure));
-	made = make_value(d, count_of(d, known), &v);
-	if (made)
-		expect_row(d, &v, known);
-	clear_value(&v);
-	return made;
+	if (known.each && !expect_rows_for(d, known, TRUE))
+		return FALSE;
+	if (known.each && (!known.own || !is_additive(d->intent->measure)))
+		return TRUE;
+	return expect_rows_for(d, known, FALSE);
 }
 
 /* ---------------------------------------------------------------- all of it */
@@ -332,17 +353,22 @@ static gboolean expect_rows(struct deriving *d)
 static gboolean set_stimulus(struct deriving *d)
 {
 	g_autofree char *line = g_strdup_printf("%s %s", d->stimulus->name, d->stimulus->options ?: "");
-	g_auto(GStrv) words = NULL;
-	guint n = 0;
+	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	g_auto(GStrv) own = NULL;
 
-	if (!g_shell_parse_argv(line, NULL, &words, NULL))
+	if (!g_shell_parse_argv(line, NULL, &own, NULL))
 		return cannot(d, "the card's stimulus \"%s\" can't be read", line);
-	n = g_strv_length(words);
-	d->spec->stimulus = g_new0(char *, n + 3);
-	for (guint i = 0; i < n; i++)
-		d->spec->stimulus[i] = g_strdup(words[i]);
-	d->spec->stimulus[n] = g_strdup("--comm");
-	d->spec->stimulus[n + 1] = g_strdup(d->comm);
+	for (int i = 0; own[i]; i++)
+		g_ptr_array_add(words, g_strdup(own[i]));
+	g_ptr_array_add(words, g_strdup("--comm"));
+	g_ptr_array_add(words, g_strdup(d->comm));
+	if (d->uid >= 0) {
+		g_ptr_array_add(words, g_strdup("--uid"));
+		g_ptr_array_add(words, g_strdup_printf("%" G_GINT64_FORMAT, d->uid));
+	}
+	g_ptr_array_add(words, NULL);
+	g_ptr_array_set_free_func(words, NULL);
+	d->spec->stimulus = (char **)g_ptr_array_free(g_steal_pointer(&words), FALSE);
 	return TRUE;
 }
 
@@ -350,12 +376,6 @@ static gboolean derive(struct deriving *d)
 {
 	const struct kg_intent *in = d->intent;
 
-	if (in->events->len != 1)
-		return cannot(d, "the request is about several events");
-	d->card = in->events->pdata[0];
-	d->stimulus = d->card->stimulus;
-	if (!d->stimulus)
-		return cannot(d, "there is no stimulus for: %s", d->card->title);
 	if (!take_filters(d))
 		return FALSE;
 	if (!(in->measure == KG_MEASURE_PRINT ? expect_lines(d) : expect_rows(d)))
@@ -365,15 +385,49 @@ static gboolean derive(struct deriving *d)
 	return set_stimulus(d);
 }
 
+/* With this stimulus: NULL and why, or the trial; *passes says whether its events are those that were asked for. */
+static struct kg_trial_spec *derive_with(const struct kg_intent *intent, const struct kg_card *card, const struct kg_card_stimulus *stimulus,
+					 const char *comm, gboolean *passes, char **ret_why)
+{
+	struct deriving d = {.intent = intent, .card = card, .stimulus = stimulus, .comm = comm, .uid = -1, .spec = kg_trial_spec_new()};
+
+	if (!derive(&d)) {
+		g_free(*ret_why);
+		*ret_why = d.why;
+		return kg_trial_spec_free(d.spec);
+	}
+	*passes = d.passes;
+	return d.spec;
+}
+
 int kg_trial_of_intent(const struct kg_intent *intent, const char *comm, struct kg_trial_spec **ret, char **ret_why)
 {
-	struct deriving d = {.intent = intent, .comm = comm, .spec = kg_trial_spec_new()};
+	const struct kg_card *card = intent->events->pdata[0];
+	struct kg_trial_spec *found = NULL;
+	g_autofree char *why = g_strdup_printf("there is no stimulus for: %s", card->title);
 
-	if (derive(&d)) {
-		*ret = d.spec;
-		return 0;
+	if (intent->events->len != 1) {
+		*ret_why = g_strdup("the request is about several events");
+		return -KG_E_UNSUPPORTED;
 	}
-	kg_trial_spec_free(d.spec);
-	*ret_why = d.why;
-	return -KG_E_UNSUPPORTED;
+	/* what must be seen says more than what must not */
+	for (guint i = 0; card->stimuli && i < card->stimuli->len; i++) { /* a card made for one sentence has none */
+		gboolean passes = FALSE;
+		struct kg_trial_spec *spec = derive_with(intent, card, card->stimuli->pdata[i], comm, &passes, &why);
+
+		if (spec && (!found || passes)) {
+			kg_trial_spec_free(found);
+			found = spec;
+		} else {
+			kg_trial_spec_free(spec);
+		}
+		if (found && passes)
+			break;
+	}
+	if (!found) {
+		*ret_why = g_steal_pointer(&why);
+		return -KG_E_UNSUPPORTED;
+	}
+	*ret = found;
+	return 0;
 }
