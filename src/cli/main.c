@@ -32,6 +32,8 @@ static const struct command {
 	{"explain", "[FILE]", "tell in plain words what a bpftrace program does", kg_cmd_explain, kg_explain_options, NULL},
 	{"probes", "WORDS", "find attach points by words, or look one up by its name", kg_cmd_probes, kg_probes_options,
 	 "An attach point is written as in bpftrace, for example kprobe:tcp_connect; with * it is a pattern.\n"},
+	{"kernel", "add|list|show|remove", "kernels that can be booted in a virtual machine, for --kernel", kg_cmd_kernel, kg_kernel_options,
+	 kg_kernel_more},
 	{"doctor", "", "tell what works on this machine, and how to mend what does not", kg_cmd_doctor, kg_doctor_options, NULL},
 };
 

@@ -102,7 +102,7 @@ static int restore(struct opening *o, struct kg_sandbox **ret, struct kg_error *
 	if (!state_open(o->kernel, o->key, o->memory_mib, &s))
 		return -KG_E_NOTFOUND;
 	struct vm_opts vm = {.is_kvm = o->is_kvm, .memory_mib = o->memory_mib, .vmlinuz = o->vmlinuz, .initrd = -1, .ram = s.ram,
-			     .incoming = s.device};
+			     .incoming = s.device, .has_qmp = TRUE};
 	int r = start(o, &vm, left_ms(o, RESTORE_MS), ret, err);
 
 	state_clear(&s);

@@ -20,6 +20,7 @@
 
 #define LOG_MAX (64u << 10)
 #define QMP_LINE_MAX (1u << 20)
+#define TAKE_MS 10000
 #define QEMU "qemu-system-x86_64"
 /* -1: restart at once, which -no-reboot makes the end of QEMU. Addresses stay the same, which is of use in a saved state and no secret. */
 #define APPEND "console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr"
@@ -38,6 +39,86 @@ char *vm_qemu(struct kg_error *err)
 		kg_error_hint(err, "sudo apt-get install qemu-system-x86");
 	}
 	return path;
+}
+
+/* --- QEMU's own protocol --- */
+
+/* One line of QMP, without waiting longer than until [until_us]. Owned, or NULL. */
+static json_t *qmp_read(struct vm *vm, GString *in, gint64 until_us)
+{
+	for (;;) {
+		char *nl = memchr(in->str, '\n', in->len), buf[4096];
+
+		if (nl) {
+			json_t *line = json_loadb(in->str, (size_t)(nl - in->str), 0, NULL);
+
+			g_string_erase(in, 0, nl + 1 - in->str);
+			return line;
+		}
+		gint64 left = (until_us - g_get_monotonic_time()) / 1000;
+		struct pollfd p = {.fd = vm->qmp, .events = POLLIN};
+
+		if (left <= 0 || in->len > QMP_LINE_MAX || poll(&p, 1, (int)MIN(left, 100)) < 0)
+			return NULL;
+		vm_listen(vm); /* a full console must not hold it up */
+		if (!p.revents)
+			continue;
+		ssize_t n = read(vm->qmp, buf, sizeof(buf));
+
+		if (n <= 0)
+			return NULL;
+		g_string_append_len(in, buf, n);
+	}
+}
+
+static int qmp_send(struct vm *vm, const char *text, int fd)
+{
+	char room[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {(char *)text, strlen(text)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		msg.msg_control = room;
+		msg.msg_controllen = sizeof(room);
+		*CMSG_FIRSTHDR(&msg) = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(fd));
+	}
+	return sendmsg(vm->qmp, &msg, MSG_NOSIGNAL) == (ssize_t)iov.iov_len ? 0 : -1;
+}
+
+/* Send a command and take its answer; events in between are dropped. Owned, or NULL with [err]. */
+static json_t *qmp_ask(struct vm *vm, GString *in, const char *text, int fd, gint64 until_us, struct kg_error *err)
+{
+	json_t *line = qmp_send(vm, text, fd) ? NULL : qmp_read(vm, in, until_us);
+
+	while (line && !json_object_get(line, "return") && !json_object_get(line, "error")) {
+		json_decref(line);
+		line = qmp_read(vm, in, until_us);
+	}
+	const char *why = json_string_value(json_object_get(json_object_get(line, "error"), "desc"));
+
+	if (line && json_object_get(line, "return"))
+		return line;
+	kg_error_set(err, KG_E_TOOL, STAGE, "QEMU refuses: %s", why ? why : "QEMU does not answer");
+	json_decref(line);
+	return NULL;
+}
+
+/* Memory that is a shared file is not part of what is saved or restored: the file has it. */
+#define IGNORE_SHARED "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[" \
+	"{\"capability\":\"x-ignore-shared\",\"state\":true}]}}"
+
+/* Ask one thing after the other; [fd] goes with the one at [fd_at]. */
+static int qmp_steps(struct vm *vm, GString *in, const char *const *steps, int fd_at, int fd, gint64 until_us, struct kg_error *err)
+{
+	for (int i = 0; steps[i]; i++) {
+		json_t *line = qmp_ask(vm, in, steps[i], i == fd_at ? fd : -1, until_us, err);
+
+		if (!line)
+			return -KG_E_TOOL;
+		json_decref(line);
+	}
+	return 0;
 }
 
 /* --- starting --- */
@@ -83,9 +164,6 @@ static void add_memory(const struct vm_opts *o, GPtrArray *argv, struct fds *f)
 	word(argv, "-object");
 	word(argv, "memory-backend-file,id=mem,size=%dM,mem-path=/dev/fd/%d,share=%s", o->memory_mib, pass(f, o->ram),
 	     o->ram_is_shared ? "on" : "off");
-	/* memory that is a shared file is not part of what is saved; and a copy of that file has it already */
-	word(argv, "-global");
-	word(argv, "migration.x-ignore-shared=on");
 }
 
 static void add_kernel(const struct vm_opts *o, GPtrArray *argv, struct fds *f)
@@ -99,8 +177,9 @@ static void add_kernel(const struct vm_opts *o, GPtrArray *argv, struct fds *f)
 		word(argv, "/dev/fd/%d", pass(f, o->initrd));
 	}
 	if (o->incoming >= 0) {
+		pass(f, o->incoming); /* always the last one */
 		word(argv, "-incoming");
-		word(argv, "fd:%d", pass(f, o->incoming));
+		word(argv, "defer");
 	}
 }
 
@@ -135,14 +214,32 @@ static GPtrArray *make_argv(const char *qemu, const struct vm_opts *o, const int
 	return argv;
 }
 
-static int start_child(const char *qemu, const struct vm_opts *o, const int *theirs, struct vm *vm, struct kg_error *err)
+static int start_child(const char *qemu, const struct vm_opts *o, const int *theirs, struct vm *vm, int *ret_last, struct kg_error *err)
 {
 	static const char *const env[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", NULL};
 	struct fds f = {.n = 0};
 	g_autoptr(GPtrArray) argv = make_argv(qemu, o, theirs, &f);
 	struct kg_child_opts opts = {.argv = (const char *const *)argv->pdata, .env = env, .fds = f.list, .n_fds = f.n};
 
+	*ret_last = 2 + (int)f.n;
 	return kg_child_start(&opts, &vm->child, NULL, err);
+}
+
+/* Have QEMU take the devices' state from its descriptor [theirs]; the machine then goes on by itself. */
+static int take_state(struct vm *vm, int theirs, struct kg_error *err)
+{
+	g_autofree char *take = g_strdup_printf("{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"fd:%d\"}}", theirs);
+	const char *const steps[] = {"{\"execute\":\"qmp_capabilities\"}", IGNORE_SHARED, take, NULL};
+	g_autoptr(GString) in = g_string_new(NULL);
+	_cleanup_error_ struct kg_error e = {0};
+
+	if (!qmp_steps(vm, in, steps, -1, -1, g_get_monotonic_time() + TAKE_MS * (gint64)1000, &e))
+		return 0;
+	kg_child_wait(&vm->child, 500);
+	vm_listen(vm);
+	g_autofree char *words = vm_last_words(vm);
+
+	return kg_error_set(err, KG_E_TOOL, STAGE, "the saved state can't be restored: %s; %s", e.msg, words);
 }
 
 int vm_start(const struct vm_opts *opts, struct vm *ret, struct kg_error *err)
@@ -150,7 +247,7 @@ int vm_start(const struct vm_opts *opts, struct vm *ret, struct kg_error *err)
 	g_autofree char *qemu = vm_qemu(err);
 	int pairs[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}, theirs[3];
 	struct vm vm = VM_INIT;
-	int r = qemu ? 0 : -KG_E_TOOL;
+	int r = qemu ? 0 : -KG_E_TOOL, incoming = -1;
 
 	for (int i = 0; i < 3 && !r; i++)
 		if ((i < 2 || opts->has_qmp) && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]))
@@ -158,7 +255,7 @@ int vm_start(const struct vm_opts *opts, struct vm *ret, struct kg_error *err)
 	for (int i = 0; i < 3; i++)
 		theirs[i] = pairs[i][1];
 	if (!r)
-		r = start_child(qemu, opts, theirs, &vm, err);
+		r = start_child(qemu, opts, theirs, &vm, &incoming, err);
 	for (int i = 0; i < 3; i++) {
 		if (pairs[i][1] >= 0)
 			close(pairs[i][1]);
@@ -175,8 +272,12 @@ int vm_start(const struct vm_opts *opts, struct vm *ret, struct kg_error *err)
 	vm.log = g_string_new(NULL);
 	vm.errors = g_string_new(NULL);
 	vm.is_kvm = opts->is_kvm;
-	*ret = vm;
-	return 0;
+	r = opts->incoming >= 0 ? take_state(&vm, incoming, err) : 0;
+	if (r)
+		vm_end(&vm);
+	else
+		*ret = vm;
+	return r;
 }
 
 static void close_fd(int *fd)
@@ -293,68 +394,7 @@ char *vm_last_words(struct vm *vm)
 	return g_strdup_printf("QEMU %s%s%s", how, *words ? ": " : "", words);
 }
 
-/* --- saving --- */
-
-/* One line of QMP, without waiting longer than until [until_us]. Owned, or NULL. */
-static json_t *qmp_read(struct vm *vm, GString *in, gint64 until_us)
-{
-	for (;;) {
-		char *nl = memchr(in->str, '\n', in->len), buf[4096];
-
-		if (nl) {
-			json_t *line = json_loadb(in->str, (size_t)(nl - in->str), 0, NULL);
-
-			g_string_erase(in, 0, nl + 1 - in->str);
-			return line;
-		}
-		gint64 left = (until_us - g_get_monotonic_time()) / 1000;
-		struct pollfd p = {.fd = vm->qmp, .events = POLLIN};
-
-		if (left <= 0 || in->len > QMP_LINE_MAX || poll(&p, 1, (int)MIN(left, 100)) < 0)
-			return NULL;
-		vm_listen(vm); /* a full console must not hold it up */
-		if (!p.revents)
-			continue;
-		ssize_t n = read(vm->qmp, buf, sizeof(buf));
-
-		if (n <= 0)
-			return NULL;
-		g_string_append_len(in, buf, n);
-	}
-}
-
-static int qmp_send(struct vm *vm, const char *text, int fd)
-{
-	char room[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {(char *)text, strlen(text)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (fd >= 0) {
-		msg.msg_control = room;
-		msg.msg_controllen = sizeof(room);
-		*CMSG_FIRSTHDR(&msg) = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(fd));
-	}
-	return sendmsg(vm->qmp, &msg, MSG_NOSIGNAL) == (ssize_t)iov.iov_len ? 0 : -1;
-}
-
-/* Send a command and take its answer; events in between are dropped. Owned, or NULL with [err]. */
-static json_t *qmp_ask(struct vm *vm, GString *in, const char *text, int fd, gint64 until_us, struct kg_error *err)
-{
-	json_t *line = qmp_send(vm, text, fd) ? NULL : qmp_read(vm, in, until_us);
-
-	while (line && !json_object_get(line, "return") && !json_object_get(line, "error")) {
-		json_decref(line);
-		line = qmp_read(vm, in, until_us);
-	}
-	const char *why = json_string_value(json_object_get(json_object_get(line, "error"), "desc"));
-
-	if (line && json_object_get(line, "return"))
-		return line;
-	kg_error_set(err, KG_E_TOOL, STAGE, "the machine's state can't be saved: %s", why ? why : "QEMU does not answer");
-	json_decref(line);
-	return NULL;
-}
+/* --- saving and restoring --- */
 
 static int wait_saved(struct vm *vm, GString *in, gint64 until_us, struct kg_error *err)
 {
@@ -374,17 +414,11 @@ static int wait_saved(struct vm *vm, GString *in, gint64 until_us, struct kg_err
 
 int vm_save(struct vm *vm, int fd, int timeout_ms, struct kg_error *err)
 {
-	static const char *const steps[] = {"{\"execute\":\"qmp_capabilities\"}",
-		"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"state\"}}", "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"fd:state\"}}"};
+	static const char *const steps[] = {"{\"execute\":\"qmp_capabilities\"}", IGNORE_SHARED,
+		"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"state\"}}", "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"fd:state\"}}", NULL};
 	gint64 until = g_get_monotonic_time() + timeout_ms * (gint64)1000;
 	g_autoptr(GString) in = g_string_new(NULL);
+	int r = qmp_steps(vm, in, steps, 2, fd, until, err);
 
-	for (gsize i = 0; i < G_N_ELEMENTS(steps); i++) {
-		json_t *line = qmp_ask(vm, in, steps[i], i == 1 ? fd : -1, until, err);
-
-		if (!line)
-			return -KG_E_TOOL;
-		json_decref(line);
-	}
-	return wait_saved(vm, in, until, err);
+	return r ? r : wait_saved(vm, in, until, err);
 }
