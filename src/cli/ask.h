@@ -14,6 +14,7 @@ struct kg_ask_args {
 	gboolean yes, dry_run, force, explain;
 	const char *output;
 	const char *profile;
+	const char *kernel;
 	GPtrArray *allowed;  /* NULL at its end */
 };
 

@@ -3,6 +3,7 @@
  */
 #include "cli.h"
 #include "options.h"
+#include "show.h"
 
 #include <kgent/kernels.h>
 #include <kgent/text.h>
@@ -73,11 +74,6 @@ static int parse_args(int argc, char **argv, struct kernel_args *args, struct kg
 	return 0;
 }
 
-static void show_progress(void *user, const char *what)
-{
-	kg_cli_note(user, "%s", what);
-}
-
 static json_t *kernel_json(const struct kg_kernel *k)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I}", "name", k->name, "release", k->release, "from", k->from, "added", k->added,
@@ -110,7 +106,7 @@ static int one_json(const struct kg_kernel *k)
 static int add(const struct kg_cli *cli, const struct kernel_args *args, struct kg_error *err)
 {
 	struct kg_kernel_add_opts opts = {.what = args->what, .name = args->name, .modules = (const char *const *)args->modules->pdata,
-					  .modules_dir = args->modules_dir, .replaces = args->force, .progress = show_progress, .user = (void *)cli};
+					  .modules_dir = args->modules_dir, .replaces = args->force, .progress = kg_cli_progress, .user = (void *)cli};
 	struct kg_kernel *k = NULL;
 	int r = kg_kernel_add(&opts, &k, err);
 
