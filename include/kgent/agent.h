@@ -10,6 +10,7 @@
 #include <kgent/bpftrace_tool.h>
 #include <kgent/intent.h>
 #include <kgent/safety.h>
+#include <kgent/sandbox.h>
 #include <kgent/synthesise.h>
 #include <kgent/trial.h>
 
@@ -32,7 +33,8 @@ struct kg_check {
 enum kg_verdict_word {
 	KG_VERDICT_PROVED,   /**< every obligation proved, and the kernel's verifier accepts it */
 	KG_VERDICT_CHECKED,  /**< none refuted, some unknown; accepted; a trial showed what was expected */
-	KG_VERDICT_LOADED,   /**< accepted by the kernel's verifier; what it shows was not proved */
+	KG_VERDICT_LOADED,   /**< accepted by the kernel's verifier (the running kernel's, or that of the kernel asked for in a sandbox);
+				  what it shows was not proved */
 	KG_VERDICT_UNLOADED, /**< no check failed, but no kernel verifier has seen it; not offered to run */
 	KG_VERDICT_REFUTED,  /**< a counterexample exists (a trial showed something else); not offered to run */
 	KG_VERDICT_REJECTED, /**< a check failed; not offered to run */
@@ -70,8 +72,14 @@ struct kg_check_opts {
 	gboolean no_load;              /**< static checks and the build only */
 	enum kg_trial_when trial;
 	const struct kg_intent *intent;/**< what was asked for: what a trial must show follows from it; NULL: no trial */
-	const char *trial_kernel;      /**< sandbox in which it is tried; NULL: none is there */
-	void (*progress)(void *user, const char *what); /**< told what takes long; may be NULL */
+	/**
+	 * Build and load in a sandbox with this kernel of `kgent kernel list`, and not on this machine; [profile] should be its profile.
+	 * NULL: on this machine, or, where this user may not load programs, in a sandbox with a kernel of the same release, if there is one.
+	 */
+	const char *kernel;
+	struct kg_sandbox *sandbox;    /**< of [kernel], kept by the caller; NULL: one is opened when it is needed, and closed */
+	gboolean no_sandbox;           /**< never open one that was not asked for */
+	void (*progress)(void *user, const char *what); /**< told what takes long with sandboxes; may be NULL */
 	void *user;
 };
 /**
@@ -106,10 +114,13 @@ struct kg_report {
 	const struct kg_refusal *refusal;
 	const struct kg_error *error;
 	const struct kg_run_result *run; /**< when it ran */
+	const char *kernel;        /**< the kernel that was asked for with --kernel */
 	int exit;                  /**< the exit code that kgent ends with */
 };
 /** One JSON object on one line, with a final newline. */
 void kg_report_json(const struct kg_report *report, GString *out);
+/** The same program on several kernels: one object of type "check" with an object of type "result" for each. [exit] is that of all of it. */
+void kg_reports_json(const struct kg_report *reports, guint n, int exit, GString *out);
 
 /** One attach point of an explained program, as the profile knows it. */
 struct kg_explained_point {

@@ -12,6 +12,7 @@
 
 #include <kgent/intent.h>
 #include <kgent/run.h>
+#include <kgent/sandbox.h>
 
 /* ---------------------------------------------------------------- ground truth */
 
@@ -130,6 +131,7 @@ int kg_trial_judge(const struct kg_trial_spec *spec, const struct kg_seen *seen,
 /** All zero with a program and a stimulus is a good default. Pointers are borrowed for the call. */
 struct kg_trial_opts {
 	const char *kernel;     /**< of `kgent kernel list`; NULL or "running": the running kernel, which needs root */
+	struct kg_sandbox *sandbox; /**< of [kernel], kept by the caller, who should use it for nothing else afterwards; NULL: one is opened */
 	const char *const *stimulus; /**< name and options, NULL-terminated; or NULL */
 	const char *script;     /**< text of a shell script to run instead; or NULL */
 	gint64 for_ns, after_ns;     /**< as in the specification */

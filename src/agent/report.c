@@ -119,7 +119,7 @@ static json_t *trial_of(const struct kg_verdict *verdict)
 			 findings(verdict->trial_findings), "lost", kg_json_text(kg_seen_lost(r->seen)), "took_ns", (json_int_t)r->took_ns);
 }
 
-void kg_report_json(const struct kg_report *report, GString *out)
+static json_t *result(const struct kg_report *report)
 {
 	json_t *object = json_object();
 
@@ -127,6 +127,8 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "prompt", kg_json_text(report->prompt));
 	if (report->file)
 		json_object_set_new(object, "file", kg_json_text(report->file));
+	if (report->kernel)
+		json_object_set_new(object, "kernel", kg_json_text(report->kernel));
 	json_object_set_new(object, "engine", kg_json_text(report->engine));
 	json_object_set_new(object, "language", kg_json_text(report->language));
 	json_object_set_new(object, "program", kg_json_text(report->program));
@@ -140,8 +142,21 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "problem", problem(report));
 	json_object_set_new(object, "run", run(report->run));
 	json_object_set_new(object, "exit", json_integer(report->exit));
+	return object;
+}
 
-	kg_json_append(object, out);
+void kg_report_json(const struct kg_report *report, GString *out)
+{
+	kg_json_append(result(report), out);
+}
+
+void kg_reports_json(const struct kg_report *reports, guint n, int exit, GString *out)
+{
+	json_t *list = json_array();
+
+	for (guint i = 0; i < n; i++)
+		json_array_append_new(list, result(&reports[i]));
+	kg_json_append(json_pack("{s:s, s:o, s:i}", "type", "check", "kernels", list, "exit", exit), out);
 }
 
 /* ---------------------------------------------------------------- a trial by itself */

@@ -31,17 +31,35 @@ static gboolean is_loaded(const struct kg_verdict *verdict)
 	return load && load->result == KG_CHECK_PASSED;
 }
 
-/* Where it can be tried; FALSE with the reason in [check]. */
-static gboolean choose_place(const struct kg_check_opts *opts, const struct kg_verdict *verdict, struct kg_check *check,
-			     struct kg_trial_opts *ret)
+/* The sandbox of the kernel that was asked for, which has loaded the program already, or one with the kernel that runs here. */
+static gboolean choose_sandbox(struct boxed *boxed, struct kg_check *check, struct kg_trial_opts *ret, char **ret_name)
 {
-	if (opts->trial_kernel) {
-		ret->kernel = opts->trial_kernel;
+	_cleanup_error_ struct kg_error err = {0};
+
+	if (boxed->kernel) {
+		ret->sandbox = boxed_open(boxed, &err);
+		ret->kernel = boxed->kernel;
+		if (!ret->sandbox)
+			says(check, KG_CHECK_NOT_CHECKED, "%s", err.msg);
 		return TRUE;
 	}
-	if (opts->trial != KG_TRIAL_ALWAYS) {
+	if (boxed->opts->profile && !kg_profile_is_running(boxed->opts->profile)) {
+		says(check, KG_CHECK_NOT_CHECKED, "the profile is that of another kernel, which is not at hand");
+		return TRUE;
+	}
+	ret->kernel = *ret_name = boxed_running_kernel(boxed->opts);
+	return ret->kernel != NULL;
+}
+
+/* Where it can be tried; FALSE with the reason in [check]. */
+static gboolean choose_place(struct boxed *boxed, const struct kg_verdict *verdict, struct kg_check *check, struct kg_trial_opts *ret,
+			     char **ret_name)
+{
+	if (choose_sandbox(boxed, check, ret, ret_name))
+		return ret->kernel != NULL && (!boxed->kernel || ret->sandbox);
+	if (boxed->opts->trial != KG_TRIAL_ALWAYS) {
 		says(check, KG_CHECK_NOT_CHECKED, "there is no sandbox with this kernel, and a trial on the running kernel was not asked for");
-		check->mend = g_strdup("--trial always");
+		check->mend = g_strdup("kgent kernel add running makes one; --trial always tries it on the running kernel");
 		return FALSE;
 	}
 	if (!is_loaded(verdict)) {
@@ -98,15 +116,15 @@ static void judge(struct kg_check *check, const struct kg_trial_spec *spec, stru
 	}
 }
 
-void agent_check_trial(const char *text, const struct kg_check_opts *opts, const struct kg_bpftrace *tool, struct kg_verdict *verdict,
-		       struct kg_check *check)
+void agent_check_trial(const char *text, struct boxed *boxed, const struct kg_bpftrace *tool, struct kg_verdict *verdict, struct kg_check *check)
 {
+	const struct kg_check_opts *opts = boxed->opts;
 	struct kg_trial_opts run = {.tool = tool, .limits = &verdict->limits, .progress = opts->progress, .user = opts->user,
 				    .allow_unsafe = verdict->effects && verdict->effects->changes_system};
 	struct kg_trial_spec *spec = NULL;
 	struct kg_trial_result res = {0};
 	_cleanup_error_ struct kg_error err = {0};
-	g_autofree char *why = NULL, *comm = g_strdup_printf("kgs%d", (int)getpid());
+	g_autofree char *why = NULL, *name = NULL, *comm = g_strdup_printf("kgs%d", (int)getpid());
 
 	if (opts->trial == KG_TRIAL_NEVER || opts->no_load) {
 		says(check, KG_CHECK_NOT_CHECKED, "not asked for");
@@ -114,7 +132,7 @@ void agent_check_trial(const char *text, const struct kg_check_opts *opts, const
 		says(check, KG_CHECK_NOT_CHECKED, "what it should show is not known; kgent trial takes a stimulus and expectations");
 	} else if (kg_trial_of_intent(opts->intent, comm, &spec, &why)) {
 		says(check, KG_CHECK_NOT_CHECKED, "%s", why);
-	} else if (choose_place(opts, verdict, check, &run)) {
+	} else if (choose_place(boxed, verdict, check, &run, &name)) {
 		run.stimulus = (const char *const *)spec->stimulus;
 		run.for_ns = spec->for_ns;
 		if (kg_trial_run(text, &run, &res, &err)) {

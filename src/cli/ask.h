@@ -15,6 +15,7 @@ struct kg_ask_args {
 	const char *output;
 	const char *profile;
 	enum kg_trial_when trial;
+	const char *kernel;
 	GPtrArray *allowed;  /* NULL at its end */
 };
 

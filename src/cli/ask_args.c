@@ -23,6 +23,7 @@ const struct kg_option kg_ask_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"engine", 0, "NAME", "who writes the program: auto or builtin"},
 	{"trial", 0, "WHEN", "run it against known events before it is offered: auto (in a sandbox), always or never"},
+	{"kernel", 0, "NAME", "answer for this kernel of kgent kernel list, check in a virtual machine with it, and don't run"},
 	{"profile", 0, "DIR", "answer for the kernel of this profile instead of the running one"},
 	{NULL},
 };
@@ -85,6 +86,8 @@ static int take_option(struct kg_ask_args *args, const char *name, const char *v
 		args->output = value;
 	else if (!strcmp(name, "profile"))
 		args->profile = value;
+	else if (!strcmp(name, "kernel"))
+		args->kernel = value;
 	else if (!strcmp(name, "yes"))
 		args->yes = TRUE;
 	else if (!strcmp(name, "dry-run"))
@@ -103,9 +106,11 @@ static int check_together(const struct kg_ask_args *args, struct kg_error *err)
 		return kg_error_set(err, KG_E_INVAL, "options", "--pid and --command exclude each other");
 	if (args->command && !*args->command)
 		return kg_error_set(err, KG_E_INVAL, "options", "--command: there is no command");
-	if (args->command && (args->dry_run || args->output || args->profile))
-		return kg_error_set(err, KG_E_INVAL, "options", "--command starts a command, and with --dry-run, --output or --profile nothing "
-				    "is run");
+	if (args->command && (args->dry_run || args->output || args->profile || args->kernel))
+		return kg_error_set(err, KG_E_INVAL, "options", "--command starts a command, and with --dry-run, --output, --kernel or --profile "
+				    "nothing is run");
+	if (args->pid && args->kernel)
+		return kg_error_set(err, KG_E_INVAL, "options", "--pid names a process of this machine, and --kernel another kernel");
 	if (args->force && !args->output)
 		return kg_error_set(err, KG_E_INVAL, "options", "--force says how --output writes, and there is no --output");
 	return 0;

@@ -31,8 +31,11 @@ kg_command_fn kg_cmd_ask;     /* kgent "PROMPT" */
 kg_command_fn kg_cmd_check;   /* kgent check FILE.bt */
 kg_command_fn kg_cmd_explain; /* kgent explain FILE.bt */
 kg_command_fn kg_cmd_probes;  /* kgent probes WORDS|ATTACH-POINT */
+kg_command_fn kg_cmd_kernel;  /* kgent kernel add|list|show|remove */
 kg_command_fn kg_cmd_doctor;  /* kgent doctor */
 kg_command_fn kg_cmd_trial;   /* kgent trial FILE.bt --stimulus NAME */
+
+extern const char kg_kernel_more[]; /* the end of its help */
 
 /* Say on standard error what went wrong and what to do about it: "kgent: MESSAGE" and the hint below it. */
 void kg_cli_error(const struct kg_cli *cli, const struct kg_error *err);

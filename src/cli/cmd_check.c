@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "files.h"
+#include "fleet.h"
 #include "options.h"
 #include "show.h"
 
@@ -11,6 +12,7 @@
 
 const struct kg_option kg_check_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
+	{"kernel", 0, "NAME", "check for this kernel of kgent kernel list, in a virtual machine with it; repeatable"},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
 	{NULL},
@@ -21,6 +23,7 @@ struct check_args {
 	const char *profile;
 	gboolean no_load;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
+	GPtrArray *kernels;
 };
 
 static int parse_args(int argc, char **argv, struct check_args *args, struct kg_error *err)
@@ -39,6 +42,8 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 			args->file = walk.value;
 		} else if (!strcmp(option->name, "allow")) {
 			g_ptr_array_add(args->allowed, (gpointer)walk.value);
+		} else if (!strcmp(option->name, "kernel")) {
+			g_ptr_array_add(args->kernels, (gpointer)walk.value);
 		} else if (!strcmp(option->name, "no-load")) {
 			args->no_load = TRUE;
 		} else {
@@ -46,6 +51,8 @@ static int parse_args(int argc, char **argv, struct check_args *args, struct kg_
 		}
 	}
 	g_ptr_array_add(args->allowed, NULL);
+	if (args->kernels->len && args->profile)
+		return kg_error_set(err, KG_E_INVAL, "options", "--kernel and --profile exclude each other");
 	return 0;
 }
 
@@ -72,7 +79,8 @@ static int check_text(const struct kg_cli *cli, const struct check_args *args, c
 {
 	struct kg_profile *profile = NULL;
 	struct kg_verdict *verdict = NULL;
-	struct kg_check_opts opts = {.allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load};
+	struct kg_check_opts opts = {.allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load,
+				    .progress = kg_cli_progress, .user = (void *)cli};
 
 	int code = kg_cli_profile(cli, args->profile, &profile, err);
 	if (code && args->profile)
@@ -100,16 +108,22 @@ static int check_text(const struct kg_cli *cli, const struct check_args *args, c
 int kg_cmd_check(const struct kg_cli *cli, int argc, char **argv)
 {
 	_cleanup_error_ struct kg_error err = {0};
-	g_autoptr(GPtrArray) allowed = g_ptr_array_new();
-	struct check_args args = {.allowed = allowed};
+	g_autoptr(GPtrArray) allowed = g_ptr_array_new(), kernels = g_ptr_array_new();
+	struct check_args args = {.allowed = allowed, .kernels = kernels};
 	g_autofree char *text = NULL;
 	gsize len = 0;
 
 	if (parse_args(argc, argv, &args, &err))
 		return kg_cli_usage(cli, "check", &err);
 	int code = kg_cli_read(args.file, KG_BT_MAX_BYTES, &text, &len, &err);
-	if (!code)
+	if (!code && kernels->len) {
+		struct kg_fleet fleet = {.cli = cli, .file = kg_cli_file_name(args.file), .text = text, .len = len, .no_load = args.no_load,
+					 .allowed = (const char *const *)allowed->pdata, .kernels = kernels};
+
+		code = kg_fleet_check(&fleet, &err);
+	} else if (!code) {
 		code = check_text(cli, &args, text, len, &err);
+	}
 	if (code >= 0)
 		return code;
 	kg_cli_error(cli, &err);

@@ -12,6 +12,7 @@
 #define MAX_FIELDS 12
 
 const struct kg_option kg_explain_options[] = {
+	{"kernel", 0, "NAME", "types of this kernel of kgent kernel list instead of the running one"},
 	{"profile", 0, "DIR", "types of this kernel profile instead of the running kernel"},
 	{NULL},
 };
@@ -19,6 +20,7 @@ const struct kg_option kg_explain_options[] = {
 struct explain_args {
 	const char *file;
 	const char *profile;
+	const char *kernel;
 };
 
 static int parse_args(int argc, char **argv, struct explain_args *args, struct kg_error *err)
@@ -31,7 +33,7 @@ static int parse_args(int argc, char **argv, struct explain_args *args, struct k
 		if (found == KG_OPTION_WRONG)
 			return -KG_E_INVAL;
 		if (found == KG_OPTION_OPTION)
-			args->profile = walk.value;
+			*(strcmp(option->name, "kernel") ? &args->profile : &args->kernel) = walk.value;
 		else if (args->file)
 			return kg_error_set(err, KG_E_INVAL, "options", "explain takes one file; a sentence that begins with "
 					    "\"explain\" needs quotes, or kgent ask before it");
@@ -98,8 +100,9 @@ static int explain_text(const struct kg_cli *cli, const struct explain_args *arg
 	struct kg_profile *profile = NULL;
 	struct kg_bpftrace tool = {0};
 
-	int code = kg_cli_profile(cli, args->profile, &profile, err);
-	if (code && args->profile)
+	g_autofree char *dir = kg_cli_profile_dir(args->kernel, args->profile, err);
+	int code = err->code ? -err->code : kg_cli_profile(cli, dir, &profile, err);
+	if (code && (args->kernel || args->profile))
 		return code;
 	if (code) {
 		kg_cli_note(cli, "no profile of the running kernel, so types are not known: %s", err->msg);

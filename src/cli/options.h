@@ -17,6 +17,7 @@ extern const struct kg_option kg_explain_options[];
 extern const struct kg_option kg_probes_options[];
 extern const struct kg_option kg_doctor_options[];
 extern const struct kg_option kg_trial_options[];
+extern const struct kg_option kg_kernel_options[];
 
 /* Walks over arguments. Options and operands can be mixed; "--" ends the options; "-" is an operand. */
 struct kg_option_walk {
