@@ -167,18 +167,25 @@ def run_cases(cases):
         else:
             todo.append(case)
     for i in range(0, len(todo), BATCH):
-        batch = todo[i:i + BATCH]
-        maps, why = observe(batch)
+        run_batch(todo[i:i + BATCH])
+
+
+def run_batch(batch):
+    maps, why = observe(batch)
+    if maps is None and len(batch) > 1:  # one that does not attach must not hide the others
         for case in batch:
-            if maps is None:
-                tap(False, case["run"], f"bpftrace: {why}")
-            elif case["code"] == CANNOT:
-                skip(case["run"], case["truth"].get("why", "no reason"))
-            elif case["code"]:
-                tap(False, case["run"], f"exit code {case['code']}: {case['truth'].get('why')}")
-            else:
-                problem = compare(case, maps)
-                tap(problem is None, case["run"], problem)
+            run_batch([case])
+        return
+    for case in batch:
+        if maps is None:
+            tap(False, case["run"], f"bpftrace: {' / '.join(why.split(chr(10)))}")
+        elif case["code"] == CANNOT:
+            skip(case["run"], case["truth"].get("why", "no reason"))
+        elif case["code"]:
+            tap(False, case["run"], f"exit code {case['code']}: {case['truth'].get('why')}")
+        else:
+            problem = compare(case, maps)
+            tap(problem is None, case["run"], problem)
 
 
 # ---------------------------------------------------------------- what it says of itself
