@@ -11,7 +11,7 @@ struct kg_ask_args {
 	gint64 for_ns;       /* 0: not given */
 	int pid;             /* 0: not given */
 	const char *command;
-	gboolean yes, dry_run, force, explain;
+	gboolean yes, dry_run, force, explain, no_memory;
 	const char *output;
 	const char *profile;
 	enum kg_trial_when trial;

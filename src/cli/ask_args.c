@@ -24,6 +24,7 @@ const struct kg_option kg_ask_options[] = {
 	{"engine", 0, "NAME", "who writes the program: auto or builtin"},
 	{"trial", 0, "WHEN", "run it against known events before it is offered: auto (in a sandbox), always or never"},
 	{"kernel", 0, "NAME", "answer for this kernel of kgent kernel list, check in a virtual machine with it, and don't run"},
+	{"no-memory", 0, NULL, "do not keep this request in memory"},
 	{"profile", 0, "DIR", "answer for the kernel of this profile instead of the running one"},
 	{NULL},
 };
@@ -96,6 +97,8 @@ static int take_option(struct kg_ask_args *args, const char *name, const char *v
 		args->force = TRUE;
 	else if (!strcmp(name, "explain"))
 		args->explain = TRUE;
+	else if (!strcmp(name, "no-memory"))
+		args->no_memory = TRUE;
 	return 0;
 }
 

@@ -8,9 +8,11 @@
 #include "ask.h"
 #include "command.h"
 #include "files.h"
+#include "remember.h"
 #include "show.h"
 #include "watch.h"
 
+#include <kgent/memory.h>
 #include <kgent/paths.h>
 #include <kgent/text.h>
 
@@ -355,6 +357,16 @@ static int (*const steps[])(struct asking *) = {
 	run,
 };
 
+/* Once there is nothing more to wait for. A program that --pid or --command restricted does not answer the sentence alone. */
+static void remember(struct asking *a)
+{
+	struct kg_outcome outcome = {.prompt = a->args.prompt, .candidate = a->candidate, .verdict = a->verdict, .profile = a->profile,
+				     .run = a->has_run ? &a->run : NULL};
+
+	if (a->candidate && a->verdict && !a->args.no_memory && !a->args.pid && !a->args.command && kg_memory_is_on())
+		kg_remember(a->cli, &outcome, a->notes);
+}
+
 static void report(struct asking *a, int code)
 {
 	g_autoptr(GString) intent = g_string_new(NULL);
@@ -401,6 +413,7 @@ int kg_cmd_ask(const struct kg_cli *cli, int argc, char **argv)
 	}
 	for (gsize i = 0; i < G_N_ELEMENTS(steps) && code == GO_ON; i++)
 		code = steps[i](&a);
+	remember(&a);
 	if (cli->json)
 		report(&a, code);
 	clear(&a);

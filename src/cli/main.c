@@ -37,6 +37,8 @@ static const struct command {
 	{"kernel", "add|list|show|remove", "kernels that can be booted in a virtual machine, for --kernel", kg_cmd_kernel, kg_kernel_options,
 	 kg_kernel_more},
 	{"doctor", "", "tell what works on this machine, and how to mend what does not", kg_cmd_doctor, kg_doctor_options, NULL},
+	{"memory", "list|search|...", "what was learned and what is shipped: list, show, search, forget, recall, import, export, stats", kg_cmd_memory,
+	 kg_memory_options, kg_memory_more},
 };
 
 static const char exit_codes[] =
