@@ -9,6 +9,7 @@
 #include "options.h"
 #include "show.h"
 
+#include <kgent/memory.h>
 #include <kgent/render.h>
 #include <kgent/text.h>
 #include <kgent/trial.h>
@@ -100,7 +101,7 @@ static int parse_args(int argc, char **argv, struct trial_args *args, struct kg_
 	if (!args->file)
 		return kg_error_set(err, KG_E_INVAL, "options", "trial takes the file of a program; a sentence that begins with \"trial\" needs "
 				    "quotes, or kgent ask before it");
-	if (!args->stimulus && !args->expect)
+	if (!args->stimulus && !args->expect && !g_str_has_suffix(args->file, ".yaml"))
 		return kg_error_set(err, KG_E_INVAL, "options", "what makes the events? --stimulus NAME, or a file with --expect that names one");
 	if (args->words->len && !args->stimulus)
 		return kg_error_set(err, KG_E_INVAL, "options", "\"%s\": these words belong to a stimulus, and there is no --stimulus",
@@ -108,11 +109,43 @@ static int parse_args(int argc, char **argv, struct trial_args *args, struct kg_
 	return 0;
 }
 
+/* An example of the corpus: its program, and its trial unless --expect names another. */
+static int read_example(struct trying *t)
+{
+	g_autoptr(GPtrArray) cases = NULL;
+	int code = kg_corpus_parse(t->args.file, t->text, t->len, &cases, &t->err);
+
+	if (code)
+		return code;
+	if (cases->len != 1)
+		return kg_error_set(&t->err, KG_E_INVAL, "trial", "%s holds %u examples; a trial takes a file with one", t->args.file, cases->len);
+	const struct kg_corpus_case *c = cases->pdata[0];
+	g_free(t->text);
+	t->text = g_strdup(c->program);
+	t->len = strlen(t->text);
+	if (t->args.expect)
+		return 0;
+	if (c->trial)
+		return kg_trial_spec_parse(t->args.file, c->trial_line, c->trial, strlen(c->trial), &t->spec, &t->err);
+	return t->args.stimulus ? 0 : kg_error_set(&t->err, KG_E_INVAL, "trial", "%s has no section \"trial\"; --stimulus says what makes the "
+						   "events", t->args.file);
+}
+
+static gboolean is_example(const struct trying *t)
+{
+	return g_str_has_suffix(t->args.file, ".yaml");
+}
+
 static int read_expectations(struct trying *t)
 {
 	g_autofree char *text = NULL;
 	gsize len = 0;
 
+	if (is_example(t)) {
+		int code = read_example(t);
+		if (code || t->spec)
+			return code;
+	}
 	if (!t->args.expect) {
 		t->spec = kg_trial_spec_new();
 		return 0;
@@ -130,7 +163,7 @@ static int settle_stimulus(struct trying *t)
 	gsize len = 0;
 
 	if (!t->args.stimulus && !t->spec->stimulus && !t->spec->script)
-		return kg_error_set(&t->err, KG_E_INVAL, "options", "%s names no stimulus; --stimulus does", t->args.expect);
+		return kg_error_set(&t->err, KG_E_INVAL, "options", "%s names no stimulus; --stimulus does", t->args.expect ?: t->args.file);
 	if (!t->args.stimulus) {
 		t->stimulus = g_strdupv(t->spec->stimulus);
 		t->script = g_strdup(t->spec->script);
