@@ -390,6 +390,8 @@ static int exit_of(const struct kg_error *err)
 	case KG_E_INVAL:
 	case KG_E_NOTFOUND:
 		return KG_EXIT_USAGE;
+	case KG_E_IO:
+		return !g_strcmp0(err->stage, "export") ? KG_EXIT_OUTPUT : KG_EXIT_ENVIRONMENT;
 	case KG_E_PARSE:
 		return !g_strcmp0(err->stage, "import") ? KG_EXIT_USAGE : KG_EXIT_ENVIRONMENT;
 	default:

@@ -2,6 +2,7 @@
 #include "../../src/memory/internal.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
