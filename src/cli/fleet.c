@@ -104,6 +104,9 @@ static void show_row(const struct member *m, int width, GString *out)
 	const struct kg_diag *error = m->verdict && o.check && o.check->result == KG_CHECK_FAILED ? placed_error(m->verdict) : NULL;
 	const char *detail = o.check ? o.check->detail : m->err.msg, *mend = o.check ? o.check->mend : m->err.hint;
 
+	/* the kernel's name stands before it already */
+	if (detail && o.check && o.check->result == KG_CHECK_PASSED && strstr(detail, "accepts "))
+		detail = strstr(detail, "accepts ") + strlen("accepts ");
 	g_string_append_printf(out, "  %-*s  %s%-11s%s  ", width, m->kernel->name, color ? o.color : "", o.word, color ? "\033[0m" : "");
 	if (detail)
 		kg_text_escape(detail, -1, out);
