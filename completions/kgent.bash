@@ -1,9 +1,9 @@
 # bash completion for kgent
 _kgent() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word command=ask i
-	local commands="ask check explain probes doctor memory help"
+	local commands="ask check explain probes trial doctor memory help"
 	local common="--json --quiet --help --version"
-	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --engine --no-memory --profile"
+	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --engine --no-memory --profile --trial"
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -16,6 +16,9 @@ _kgent() {
 	-c | --command) mapfile -t COMPREPLY < <(compgen -c -- "$cur") && return ;;
 	--source) mapfile -t COMPREPLY < <(compgen -W "corpus run import" -- "$cur") && return ;;
 	--engine) mapfile -t COMPREPLY < <(compgen -W "auto builtin" -- "$cur") && return ;;
+	--trial) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$cur") && return ;;
+	-s | --stimulus) mapfile -t COMPREPLY < <(compgen -W "$(kgent trial --list 2>/dev/null | sed -n 's/^  \([a-z0-9-]*\).*/\1/p')" -- "$cur"; compgen -f -- "$cur") && return ;;
+	--expect) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--for) mapfile -t COMPREPLY < <(compgen -W "5s 10s 30s 1min" -- "$cur") && return ;;
 	esac
 	case $command in
@@ -25,6 +28,7 @@ _kgent() {
 	probes) mapfile -t COMPREPLY < <(compgen -W "--limit --profile $common" -- "$cur") ;;
 	memory) mapfile -t COMPREPLY < <(compgen -W "list show search forget recall import export stats --limit --good --failed --kernel \
 		--source --programs --corpus --output --force --all --yes $common" -- "$cur"; compgen -f -- "$cur") ;;
+	trial) mapfile -t COMPREPLY < <(compgen -W "--stimulus --kernel --for --expect --allow --list $common" -- "$cur"; compgen -f -- "$cur") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W "--refresh $common" -- "$cur") ;;
 	help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;

@@ -1,5 +1,5 @@
 # fish completion for kgent
-set -l commands ask check explain probes doctor memory help
+set -l commands ask check explain probes trial doctor memory help
 complete -c kgent -f
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a ask -d 'Answer a question about this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a check -d 'Make all checks on a bpftrace program'
@@ -31,7 +31,7 @@ complete -c kgent -n "__fish_seen_subcommand_from export" -l force -d 'Replace a
 complete -c kgent -n "__fish_seen_subcommand_from forget" -l all -d 'Forget all pairs'
 complete -c kgent -n "__fish_seen_subcommand_from forget" -s y -l yes -d 'Without a question'
 
-set -l asking "not __fish_seen_subcommand_from check explain probes doctor memory help"
+set -l asking "not __fish_seen_subcommand_from check explain probes trial doctor memory help"
 complete -c kgent -n $asking -l for -x -a '5s 10s 30s 1min' -d 'How long to observe'
 complete -c kgent -n $asking -s p -l pid -x -a '(__fish_complete_pids)' -d 'Observe this process only'
 complete -c kgent -n $asking -s c -l command -x -a '(__fish_complete_command)' -d 'Start and observe this command'
@@ -47,3 +47,10 @@ complete -c kgent -n "__fish_seen_subcommand_from check" -l no-load -d 'Load not
 complete -c kgent -n "not __fish_seen_subcommand_from doctor memory help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
 complete -c kgent -n "__fish_seen_subcommand_from probes" -s n -l limit -x -d 'Show at most so many'
 complete -c kgent -n "__fish_seen_subcommand_from doctor" -l refresh -d 'Read the kernel anew'
+complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a trial -d 'Run a program while a stimulus makes known events'
+complete -c kgent -n $asking -l trial -x -a 'auto always never' -d 'Run it against known events first'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -s s -l stimulus -r -d 'What makes the events'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -l expect -r -d 'What must be seen'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -l for -x -a '1s 5s' -d 'Observe for so long at least'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -l list -d 'List the stimuli'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -F

@@ -33,7 +33,7 @@ static const struct command {
 	{"probes", "WORDS", "find attach points by words, or look one up by its name", kg_cmd_probes, kg_probes_options,
 	 "An attach point is written as in bpftrace, for example kprobe:tcp_connect; with * it is a pattern.\n"},
 	{"trial", "FILE", "run a program while a stimulus makes known events, and judge what it shows", kg_cmd_trial, kg_trial_options,
-	 "Words behind FILE and -- are options of the stimulus: kgent trial x.bt -s open -- --count 5. On the running kernel a trial needs root.\n"},
+	 "FILE may be an example of the corpus (.yaml). Words behind -- are options of the stimulus. On the running kernel a trial needs root.\n"},
 	{"kernel", "add|list|show|remove", "kernels that can be booted in a virtual machine, for --kernel", kg_cmd_kernel, kg_kernel_options,
 	 kg_kernel_more},
 	{"doctor", "", "tell what works on this machine, and how to mend what does not", kg_cmd_doctor, kg_doctor_options, NULL},

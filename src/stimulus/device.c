@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int stim_loop(struct stim *s, const char *file, char *path)
@@ -37,6 +39,30 @@ int stim_loop(struct stim *s, const char *file, char *path)
 		close(fd);
 	}
 	stim_cannot(s, "no loop device is free");
+}
+
+static bool is_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+int stim_disk(struct stim *s, const char *name, long long bytes, char *path)
+{
+	int fd;
+
+	snprintf(path, 512, "%s", stim_path(s, "%s", name));
+	fd = stim_file(s, path, bytes);
+	if (is_in_memory(fd)) {
+		char device[32];
+		close(fd);
+		fd = stim_loop(s, path, device);
+		strcpy(path, device);
+	}
+	if (posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
+		stim_cannot(s, "%s stays in memory", path);
+	return fd;
 }
 
 long long stim_kernel_dev(int fd)

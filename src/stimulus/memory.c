@@ -59,13 +59,14 @@ static void touch_file(struct stim *s, void *data)
 static void run_major_fault(struct stim *s)
 {
 	long n = stim_number(s, "count"), page = sysconf(_SC_PAGESIZE);
-	int fd = stim_file(s, stim_path(s, "faults"), n * page);
+	char path[512];
+	int fd = stim_disk(s, "faults", n * page, path);
 	long got;
 
 	stim_act(s, touch_file, &fd);
 	got = s->end.ru_majflt - s->begin.ru_majflt;
 	if (got != n)
-		stim_cannot(s, "%ld of %ld pages had to be read: the files of %s stay in memory (--dir takes a directory on a disk)", got, n, s->dir);
+		stim_cannot(s, "%ld of %ld pages had to be read: %s stays in memory (--dir takes a directory on a disk)", got, n, path);
 	stim_tell(s, "fault.count", n);
 	stim_tell(s, "fault.major", got);
 	stim_tell(s, "fault.bytes", n * page);
@@ -159,7 +160,7 @@ const struct stimulus stim_memory_events[] = {
 	{"page-fault", "touch pages of memory for the first time", run_fault, page_options,
 	 "fault.count fault.bytes fault.first_address fault.last_address syscalls", NULL},
 	{"major-fault", "touch pages of a file that have to be read from its disk", run_major_fault, major_options,
-	 "fault.count fault.major fault.bytes syscalls", "a --dir on a disk (not tmpfs)"},
+	 "fault.count fault.major fault.bytes syscalls", "a --dir on a disk, or loop devices and to be root"},
 	{"mmap", "map memory and unmap it", run_mmap, mmap_options, "mmap.count mmap.size mmap.bytes munmap.count syscalls", NULL},
 	{"brk", "let the heap grow by a page each time", run_brk, call_options, "brk.count brk.bytes syscalls", NULL},
 	{"mprotect", "change the protection of two pages", run_pages, call_options, "mprotect.count mprotect.size syscalls", NULL},

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
@@ -65,15 +67,19 @@ static long long swapped_in(void)
 
 /* ---------------------------------------------------------------- pages of a file */
 
+struct large {
+	char group[GROUP_BYTES], path[512];
+};
+
 static void read_file(struct stim *s, void *data)
 {
+	const struct large *large = data;
 	char *chunk = stim_memory(s, 1 << 20);
-	const char *group = data;
-	int fd = (int)stim_must(s, open(stim_path(s, "large"), O_RDONLY | O_CLOEXEC), "large");
+	int fd = (int)stim_must(s, open(large->path, O_RDONLY | O_CLOEXEC), large->path);
 	long long got = 0;
 	long n;
 
-	join(s, group, getpid());
+	join(s, large->group, getpid());
 	stim_begin(s);
 	while ((n = syscall(SYS_read, fd, chunk, 1L << 20)) > 0)
 		got += n;
@@ -84,26 +90,22 @@ static void read_file(struct stim *s, void *data)
 static void run_reclaim(struct stim *s)
 {
 	long long limit = stim_number(s, "limit"), bytes = stim_number(s, "bytes"), scanned;
-	char group[GROUP_BYTES];
-	int fd;
+	struct large large;
 
 	if (bytes < limit * 2)
 		stim_cannot(s, "--bytes must be at least twice --limit for the kernel to have to reclaim");
-	stim_cgroup(s, "memory", group);
-	set_limit(s, group, limit);
-	fd = stim_file(s, stim_path(s, "large"), bytes);
-	if (posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
-		stim_cannot(s, "the file stays in memory");
-	close(fd);
-	stim_act(s, read_file, group);
+	stim_cgroup(s, "memory", large.group);
+	set_limit(s, large.group, limit);
+	close(stim_disk(s, "large", bytes, large.path));
+	stim_act(s, read_file, &large);
 	/* what had to be thrown away can't be less; a file system in memory never had to read anything */
 	scanned = s->end.ru_inblock - s->begin.ru_inblock;
 	if (scanned * 512 < bytes)
-		stim_cannot(s, "only %lld of %lld bytes were read from a disk: the files of %s stay in memory (--dir)", scanned * 512, bytes, s->dir);
+		stim_cannot(s, "only %lld of %lld bytes were read from a disk: %s stays in memory (--dir)", scanned * 512, bytes, large.path);
 	stim_tell(s, "reclaim.limit_bytes", limit);
 	stim_tell(s, "reclaim.read_bytes", s->shared[0]);
 	stim_tell(s, "reclaim.least_pages", (bytes - limit) / sysconf(_SC_PAGESIZE));
-	stim_tell_text(s, "reclaim.cgroup", group);
+	stim_tell_text(s, "reclaim.cgroup", large.group);
 }
 
 /* ---------------------------------------------------------------- swap */
@@ -120,6 +122,21 @@ static void make_swap(struct stim *s, int fd, long long bytes)
 	if (pwrite(fd, header, (size_t)page, 0) != page)
 		stim_fail(s, "the swap header could not be written: %s", strerror(errno));
 	fsync(fd);
+}
+
+/* A RAM disk, where there is one that nobody uses: its pages are on no control group's account. */
+static int open_ram(long long bytes, char *device)
+{
+	unsigned long long size = 0;
+	int fd;
+
+	strcpy(device, "/dev/ram1");
+	fd = open(device, O_RDWR | O_CLOEXEC | O_EXCL);
+	if (fd >= 0 && (ioctl(fd, BLKGETSIZE64, &size) < 0 || size < (unsigned long long)bytes)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
 }
 
 static void touch_twice(struct stim *s, void *data)
@@ -154,9 +171,12 @@ static void run_swap(struct stim *s)
 
 	if (bytes < limit * 2)
 		stim_cannot(s, "--bytes must be at least twice --limit for the kernel to have to swap");
-	snprintf(file, sizeof(file), "%s", stim_path(s, "swap"));
-	close(stim_file(s, file, bytes + (1 << 20)));
-	fd = stim_loop(s, file, device);
+	fd = open_ram(bytes + (1 << 20), device);
+	if (fd < 0) {
+		snprintf(file, sizeof(file), "%s", stim_path(s, "swap"));
+		close(stim_file(s, file, bytes + (1 << 20)));
+		fd = stim_loop(s, file, device);
+	}
 	make_swap(s, fd, bytes + (1 << 20));
 	close(fd);
 	stim_later(s, STIM_CLEAN_SWAP, device);
@@ -242,9 +262,9 @@ static const struct stim_option options[] = {
 #define GROUP_NEEDS "to be root, the memory controller of control groups"
 const struct stimulus stim_reclaim[] = {
 	{"reclaim", "read a file that is larger than the memory limit", run_reclaim, options,
-	 "reclaim.limit_bytes reclaim.read_bytes reclaim.least_pages reclaim.cgroup", GROUP_NEEDS ", a --dir on a disk"},
+	 "reclaim.limit_bytes reclaim.read_bytes reclaim.least_pages reclaim.cgroup", GROUP_NEEDS ", a --dir on a disk or loop devices"},
 	{"swap", "touch more memory than the limit, so that it has to be swapped out and in", run_swap, options,
-	 "swap.limit_bytes swap.touched_bytes swap.least_pages swap.out_pages swap.in_pages swap.device swap.cgroup", GROUP_NEEDS ", loop devices"},
+	 "swap.limit_bytes swap.touched_bytes swap.least_pages swap.out_pages swap.in_pages swap.device swap.cgroup", GROUP_NEEDS ", loop devices or brd"},
 	{"oom", "have a child killed because the memory limit is reached", run_oom, options,
 	 "oom.count oom.victim_pid oom.victim_comm oom.limit_bytes oom.cgroup", GROUP_NEEDS},
 	{NULL},

@@ -156,6 +156,11 @@ void stim_later(struct stim *s, enum stim_clean kind, const char *what);
 /* ---- devices (device.c) */
 /* Attach [file] to a free loop device; returns its descriptor, its path in [path] (32 bytes). It is detached by the janitor. */
 int stim_loop(struct stim *s, const char *file, char *path);
+/*
+ * Something of that size whose pages can leave memory and have to be read again, open for reading; its path in [path] (512 bytes). A file of
+ * our own where it lies on a disk; where it lies in memory, a loop device over it.
+ */
+int stim_disk(struct stim *s, const char *name, long long bytes, char *path);
 /* As the kernel keeps device numbers, and as its tracepoints show them: major << 20 | minor. */
 long long stim_kernel_dev(int fd);
 /* A control group of ours with this controller; its path in [path] (300 bytes). Removed by the janitor. */

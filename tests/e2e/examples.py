@@ -4,16 +4,19 @@ how it is not done refute it?
 
     examples.py [-k TEXT] [--sandbox NAME]
 
-Programs that this kernel can run are tried on it, which needs root. With --sandbox (or KGENT_TEST_KERNEL in the environment) those that need
-kprobes or fentry are tried in a sandbox with that kernel of `kgent kernel list`. Prints TAP.
+Programs that this kernel can run are tried on it, which needs root. Those that need kprobes or fentry, where this kernel has none, are tried
+in a sandbox: with the kernel of --sandbox, else with one that the cache of the tests has (KGENT_TEST_CACHE: as tests/e2e/sandbox_vm.c keeps
+it). tests/e2e/trials/ has further programs for that. Prints TAP.
 """
 import argparse
+import atexit
 import glob
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 try:
     import yaml
@@ -21,6 +24,7 @@ except ImportError:
     print("skip: needs python3-yaml")
     sys.exit(77)
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KGENT = os.environ.get("KGENT", "kgent")
 TRACING = next((d for d in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing") if os.path.isdir(d + "/events")), None)
@@ -36,6 +40,19 @@ def run(path, kernel):
 
 def has_kprobes():
     return os.path.exists("/sys/bus/event_source/devices/kprobe")
+
+
+def sandbox_kernel():
+    """A kernel of the tests' cache, and the environment in which kgent finds it. None where there is none."""
+    cache = os.environ.get("KGENT_TEST_CACHE")
+    if not cache or not os.path.isdir(os.path.join(cache, "kernels")):
+        return None
+    home = tempfile.mkdtemp(prefix="kgent-cache")
+    atexit.register(shutil.rmtree, home)
+    os.symlink(cache, os.path.join(home, "kgent"))
+    os.environ["XDG_CACHE_HOME"] = home
+    names = sorted(name for name in os.listdir(os.path.join(cache, "kernels")) if name[0].isdigit())
+    return names[-1] if names else None
 
 
 def judge(case, got, done):
@@ -56,10 +73,11 @@ def judge(case, got, done):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", default="", metavar="TEXT", help="only examples with TEXT in their name")
-    parser.add_argument("--sandbox", default=os.environ.get("KGENT_TEST_KERNEL", ""), metavar="NAME")
+    parser.add_argument("--sandbox", default="", metavar="NAME")
     args = parser.parse_args()
+    sandbox = args.sandbox or sandbox_kernel()
     cases = []
-    for path in sorted(glob.glob(os.path.join(ROOT, "data/corpus/*.yaml"))):
+    for path in sorted(glob.glob(os.path.join(ROOT, "data/corpus/*.yaml")) + glob.glob(os.path.join(HERE, "trials/*.yaml"))):
         with open(path, encoding="utf-8") as f:
             documents = [doc for doc in yaml.safe_load_all(f) if doc]
         if len(documents) == 1 and "trial" in documents[0] and args.k in os.path.basename(path):
@@ -69,10 +87,10 @@ def main():
     for number, (path, case) in enumerate(cases, 1):
         name = f"{number} - {os.path.basename(path)[:-5]}: {case['request']}".replace("#", "")
         needs = IN_SANDBOX & set(case.get("needs", []))
-        if needs and not has_kprobes() and not args.sandbox:
-            print(f"ok {name} # SKIP needs {', '.join(needs)}, and KGENT_TEST_KERNEL names no sandbox", flush=True)
+        if needs and not has_kprobes() and not sandbox:
+            print(f"ok {name} # SKIP needs {', '.join(needs)}, and there is no sandbox", flush=True)
             continue
-        kernel = args.sandbox if needs and not has_kprobes() else None
+        kernel = sandbox if needs and not has_kprobes() else None
         if not kernel and (os.geteuid() != 0 or not TRACING or not shutil.which("bpftrace")):
             print(f"ok {name} # SKIP needs root, tracefs and bpftrace", flush=True)
             continue

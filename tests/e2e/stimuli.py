@@ -245,6 +245,56 @@ def check_document():
         tap(table.strip() in f.read(), "docs/stimuli.md has the table that kgent-stimulus list --markdown prints")
 
 
+def references(value):
+    return re.findall(r"\$([A-Za-z_][\w.]*)", str(value))
+
+
+def wrong_references(words, values, known, each=None):
+    """What is wrong with a stimulus and the members of its truth that somebody speaks of."""
+    stimulus = known.get(words[0])
+    if not stimulus:
+        return [f"there is no stimulus {words[0]}"]
+    problems = [f"{words[0]} has no option {word}" for word in words[1:]
+                if word.startswith("--") and word[2:] not in stimulus["options"] + ["comm", "cpu", "dir", "timeout", "uid"]]
+    told = set(stimulus["tells"].split()) | COMMON
+    for name in [name for value in values for name in references(value)]:
+        full = name.replace("each", f"{each}.N", 1) if re.match(r"each\b", name) else re.sub(r"\.\d+(?=\.|$)", ".N", name)
+        if full not in told:
+            problems.append(f"{words[0]} does not tell {full}")
+    return problems
+
+
+def values_of(part):
+    if isinstance(part, dict):
+        return [value for below in part.values() for value in values_of(below)]
+    return [value for below in part for value in values_of(below)] if isinstance(part, list) else [part]
+
+
+def check_speakers():
+    """Cards and examples speak only of stimuli that there are, and of what these tell."""
+    known = {one["name"]: one for one in json.loads(subprocess.run([STIMULUS, "list", "--json"], capture_output=True, text=True, check=True).stdout)}
+    problems, n = [], 0
+    for path in sorted(glob.glob(os.path.join(ROOT, "data/events/*.yaml"))):
+        with open(path, encoding="utf-8") as f:
+            cards = [card for card in yaml.safe_load_all(f) if card and "stimulus" in card]
+        for card in cards:
+            for one in card["stimulus"] if isinstance(card["stimulus"], list) else [card["stimulus"]]:
+                n += 1
+                words = [one["name"], *str(one.get("options", "")).split()]
+                values = [one["count"], one.get("least-ns", ""), *one.get("fields", {}).values()]
+                problems += [f"{card['name']}: {p}" for p in wrong_references(words, values, known, one.get("each"))]
+    tap(n > 50 and not problems, f"the stimuli of {n} cards are there, and tell what the cards say", problems[:8])
+    problems, n = [], 0
+    for path in sorted(glob.glob(os.path.join(ROOT, "data/corpus/*.yaml"))):
+        with open(path, encoding="utf-8") as f:
+            for case in [case for case in yaml.safe_load_all(f) if case and "trial" in case]:
+                n += 1
+                for expect in case["trial"]["expect"]:
+                    problems += [f"{os.path.basename(path)}: {p}" for p in
+                                 wrong_references(case["trial"]["stimulus"].split(), values_of(expect), known, expect.get("each"))]
+    tap(n > 30 and not problems, f"the trials of {n} examples speak of what their stimuli tell", problems[:8])
+
+
 def check_usage():
     for words, code in ((["nonsense"], 2), (["open", "--count", "x"], 2), (["open", "--count"], 2), (["open", "--no-such", "1"], 2),
                         (["open", "5"], 2), (["open", "--comm", "x" * 16], 2), (["open", "--dir", "tmp"], 2), (["list", "--xml"], 2), ([], 2),
@@ -263,6 +313,7 @@ def main():
     if not args.k:
         check_usage()
         check_document()
+        check_speakers()
     if os.geteuid() != 0 or not TRACING or not shutil.which("bpftrace"):
         print("skip: the rest needs root, tracefs and bpftrace")
         skip("stimuli under bpftrace", "needs root, tracefs and bpftrace")
