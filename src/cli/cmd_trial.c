@@ -9,6 +9,7 @@
 #include "options.h"
 #include "show.h"
 
+#include <kgent/kernels.h>
 #include <kgent/memory.h>
 #include <kgent/render.h>
 #include <kgent/text.h>
@@ -189,17 +190,38 @@ static gboolean is_sandbox(const struct trying *t)
 	return t->args.kernel && strcmp(t->args.kernel, "running");
 }
 
-/* On the running kernel nothing runs that its verifier has not accepted; for another one only the text can be checked here. */
-static int check(struct trying *t)
+/* The profile of the kernel that it is tried on. For the running one it may be missing; a sandbox's kernel always has one. */
+static int open_profile(struct trying *t, struct kg_profile **ret)
 {
-	struct kg_profile *profile = NULL;
-	struct kg_check_opts opts = {.allowed = (const char *const *)t->args.allowed->pdata, .no_load = is_sandbox(t)};
+	struct kg_kernel *kernel = NULL;
 	int code;
 
-	if (!is_sandbox(t) && kg_cli_profile(t->cli, NULL, &profile, &t->err)) {
+	if (is_sandbox(t)) {
+		code = kg_kernel_find(NULL, t->args.kernel, &kernel, &t->err);
+		if (!code)
+			code = kg_cli_profile(t->cli, kernel->profile, ret, &t->err);
+		kg_kernel_free(kernel);
+		return code;
+	}
+	if (kg_cli_profile(t->cli, NULL, ret, &t->err)) {
 		kg_cli_note(t->cli, "no profile of the running kernel: %s", t->err.msg);
 		kg_error_clear(&t->err);
 	}
+	return 0;
+}
+
+/*
+ * On the running kernel nothing runs that its verifier has not accepted. For another one only the text is checked before: it is built and
+ * loaded there as the trial begins.
+ */
+static int check(struct trying *t)
+{
+	struct kg_profile *profile = NULL;
+	struct kg_check_opts opts = {.allowed = (const char *const *)t->args.allowed->pdata, .no_load = is_sandbox(t), .no_sandbox = TRUE};
+	int code = open_profile(t, &profile);
+
+	if (code)
+		return code;
 	opts.profile = profile;
 	code = kg_check_program(t->text, t->len, &opts, &t->verdict, &t->err);
 	kg_profile_free(profile);

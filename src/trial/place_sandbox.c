@@ -17,7 +17,8 @@
 #define PROGRAM "/tmp/trial.bt"
 #define SCRIPT "/tmp/stimulus.sh"
 #define ATTACH_MS 60000
-#define STOP_MS 30000
+#define STOP_MS 60000
+#define STOP_AGAIN_MS 15000
 #define LOOK_MS 25
 #define MAX_LINE (4u << 20)
 #define MAX_WORDS (1u << 20)
@@ -36,6 +37,7 @@ struct boxing {
 	GString *line;         /* of bpftrace's output, unfinished */
 	GString *errors;       /* what bpftrace wrote on standard error */
 	GString *said, *said_errors; /* by the stimulus */
+	gboolean told_twice;   /* to stop */
 	gint64 attached_us;
 	struct kg_error *err;
 };
@@ -225,6 +227,10 @@ static int take_step(struct boxing *b)
 	case OBSERVING:
 		return ms_in_step(b) >= after_ms && now_us() - b->attached_us >= b->opts->for_ns / 1000 ? stop_program(b) : 0;
 	case STOPPING:
+		if (ms_in_step(b) > STOP_AGAIN_MS && !b->told_twice) {
+			b->told_twice = TRUE;
+			return kg_sandbox_signal(b->box, b->program, SIGINT, b->err);
+		}
 		if (ms_in_step(b) < STOP_MS)
 			return 0;
 		place_ends(b->res, KG_TRIAL_PROGRAM_FAILED, NULL, "bpftrace did not end within %d s: the last values are missing", STOP_MS / 1000);
