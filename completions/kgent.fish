@@ -1,10 +1,11 @@
 # fish completion for kgent
-set -l commands ask check explain probes doctor help
+set -l commands ask check explain probes kernel doctor help
 complete -c kgent -f
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a ask -d 'Answer a question about this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a check -d 'Make all checks on a bpftrace program'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a explain -d 'Tell what a bpftrace program does'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a probes -d 'Find attach points'
+complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a kernel -d 'Kernels for virtual machines'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'Tell what works on this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a help -d 'Show help'
 complete -c kgent -n "__fish_seen_subcommand_from help" -a "$commands"
@@ -15,7 +16,7 @@ complete -c kgent -s q -l quiet -d 'Say only what was asked for, and errors'
 complete -c kgent -s h -l help -d 'Show help'
 complete -c kgent -s V -l version -d 'Show the version'
 
-set -l asking "not __fish_seen_subcommand_from check explain probes doctor help"
+set -l asking "not __fish_seen_subcommand_from check explain probes kernel doctor help"
 complete -c kgent -n $asking -l for -x -a '5s 10s 30s 1min' -d 'How long to observe'
 complete -c kgent -n $asking -s p -l pid -x -a '(__fish_complete_pids)' -d 'Observe this process only'
 complete -c kgent -n $asking -s c -l command -x -a '(__fish_complete_command)' -d 'Start and observe this command'
@@ -25,8 +26,15 @@ complete -c kgent -n $asking -s o -l output -r -d 'Write the program to a file'
 complete -c kgent -n $asking -l force -d 'Let -o replace a file'
 complete -c kgent -n $asking -l explain -d 'Show how the sentence was understood'
 complete -c kgent -n $asking -l engine -x -a 'auto builtin' -d 'Who writes the program'
-complete -c kgent -n "not __fish_seen_subcommand_from explain probes doctor help" -l allow -x -d 'Allow the program this'
+complete -c kgent -n "not __fish_seen_subcommand_from explain probes kernel doctor help" -l allow -x -d 'Allow the program this'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l no-load -d 'Load nothing into the kernel'
-complete -c kgent -n "not __fish_seen_subcommand_from doctor help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
+complete -c kgent -n "not __fish_seen_subcommand_from kernel doctor help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
+complete -c kgent -n "not __fish_seen_subcommand_from kernel doctor help" -l kernel -x -a "(kgent kernel list 2>/dev/null | string split -f1 ' ')" -d 'Kernel for a virtual machine'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -a 'add list show remove'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -F
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l name -x -d 'Call it so'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l module -x -d 'Load this module as well'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l modules-dir -x -a '(__fish_complete_directories)' -d 'Modules of a kernel image'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l force -d 'Replace a kernel of that name'
 complete -c kgent -n "__fish_seen_subcommand_from probes" -s n -l limit -x -d 'Show at most so many'
 complete -c kgent -n "__fish_seen_subcommand_from doctor" -l refresh -d 'Read the kernel anew'

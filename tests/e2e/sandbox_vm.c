@@ -2,7 +2,7 @@
  * Sandboxes with real kernels: programs of every kind run in them, and whatever goes wrong in a guest comes back as a clear answer in
  * bounded time and memory, with no process or file left behind.
  *
- * $KGENT_TEST_CACHE keeps the kernels between tests, fetched once with `kgent kernel add`. As root the tests go on as nobody: a sandbox
+ * $KGENT_TEST_CACHE/kgent keeps the kernels between tests; they are fetched once. As root the tests go on as nobody: a sandbox
  * needs no privilege. Without QEMU or packages all of it is skipped.
  */
 #include <kgent/kernels.h>
@@ -28,21 +28,21 @@
 #include <cmocka.h>
 
 static const char *const versions[] = {"6.1", "6.12"};
-static const char *cache;
+static char *cache;
 static char *why_not; /* there are no sandboxes here */
 
 /* --- setting up --- */
 
-static void become_nobody(void)
+static void become_nobody(const char *home)
 {
 	if (geteuid() != 0)
 		return;
-	if (mkdir(cache, 0755) && errno != EEXIST)
+	if (mkdir(home, 0755) && errno != EEXIST)
 		exit(1);
-	if (chown(cache, 65534, 65534) || setgroups(0, NULL) || setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+	if (chown(home, 65534, 65534) || setgroups(0, NULL) || setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
 		exit(1);
 	prctl(PR_SET_DUMPABLE, 1); /* /proc/self stays readable */
-	g_setenv("HOME", cache, TRUE);
+	g_setenv("HOME", home, TRUE);
 }
 
 static void tell(void *user, const char *what)
@@ -185,7 +185,7 @@ static const struct {
 	const char *what, *program, *stimulus;
 } programs[] = {
 	{"kprobe", "kprobe:do_sys_openat2 /str(uptr(arg1)) == \"/etc/hosts\"/ { printf(\"seen %s\\n\", comm); exit(); }", "cat /etc/hosts"},
-	{"kretprobe", "kretprobe:vfs_read /comm == \"cat\"/ { printf(\"seen %d\\n\", retval >= 0); exit(); }", "cat /etc/hosts"},
+	{"kretprobe", "kretprobe:do_sys_openat2 /comm == \"cat\"/ { printf(\"seen %d\\n\", retval); exit(); }", "cat /etc/hosts"},
 	{"fentry", "kfunc:vfs_open /str(args->path->dentry->d_name.name) == \"hosts\"/ { printf(\"seen\\n\"); exit(); }", "cat /etc/hosts"},
 	{"tracepoint", "tracepoint:syscalls:sys_enter_openat /str(args->filename) == \"/etc/hosts\"/ { printf(\"seen\\n\"); exit(); }",
 	 "cat /etc/hosts"},
@@ -668,15 +668,21 @@ int main(int argc, char **argv)
 	};
 	_cleanup_error_ struct kg_error err = {0};
 
-	cache = g_getenv("KGENT_TEST_CACHE");
-	if (!cache || !*cache) {
+	const char *home = g_getenv("KGENT_TEST_CACHE");
+
+	if (!home || !*home) {
 		fputs("KGENT_TEST_CACHE: where kernels are kept\n", stderr);
 		return 1;
 	}
-	become_nobody();
+	cache = g_build_filename(home, "kgent", NULL);
+	become_nobody(home);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	if (kg_sandbox_possible(&err))
 		why_not = g_strdup(err.msg);
-	return cmocka_run_group_tests(tests, fetch_kernels, NULL);
+	int failed = cmocka_run_group_tests(tests, fetch_kernels, NULL);
+
+	g_free(why_not);
+	g_free(cache);
+	return failed;
 }
