@@ -6,9 +6,19 @@ bats_require_minimum_version 1.5.0
 as_user() { # as nobody where this is root, with a home of its own
 	local user=()
 	[ "$(id -u)" != 0 ] || user=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
-	env HOME="$KGENT_TEST_CACHE" XDG_CACHE_HOME="${CACHE:-$KGENT_TEST_CACHE}" XDG_CONFIG_HOME="$KGENT_TEST_CACHE/config" "${user[@]}" "$@"
+	${EXEC:-} env HOME="$KGENT_TEST_CACHE" XDG_CACHE_HOME="${CACHE:-$KGENT_TEST_CACHE}" XDG_CONFIG_HOME="$KGENT_TEST_CACHE/config" "${user[@]}" "$@"
 }
 kgent() { as_user "$KGENT" "$@"; }
+kgent_exec() { EXEC=exec as_user "$KGENT" "$@"; } # in the background $! is kgent itself
+wait_machine() { # of the kgent with this process id
+	for _ in $(seq 1200); do
+		machine=$(pgrep -P "$1" qemu || true)
+		[ -z "$machine" ] || return 0
+		kill -0 "$1" || return 1
+		sleep 0.05
+	done
+	return 1
+}
 
 setup_file() {
 	: "${KGENT:?the program to test}" "${KGENT_TEST_CACHE:?where kernels are kept}"
@@ -117,15 +127,16 @@ parts_left() { find "$1" -name '.part-*' 2>/dev/null; }
 
 @test "an add that is killed leaves nothing half, and no machine" {
 	needs_kernels
-	kgent kernel add 6.1 --name half 2>log &
-	for _ in $(seq 600); do grep -q booting log && break || sleep 0.05; done
-	sleep 0.5
-	pid=$(pgrep -f "[k]ernel add 6.1 --name half" | tail -1)
-	machines=$(pgrep -P "$pid")
-	[ -n "$machines" ]
+	kgent_exec kernel add 6.1 --name half 2>log 3>&- &
+	pid=$!
+	for _ in $(seq 600); do
+		! grep -q booting log || break
+		sleep 0.05
+	done
+	wait_machine "$pid"
 	kill -KILL "$pid"
-	wait || true
-	all_gone $machines
+	wait "$pid" || true
+	all_gone "$machine"
 	run --separate-stderr kgent kernel list
 	[[ $output != *half* ]]
 	run --separate-stderr kgent kernel add 99.1 # any further one clears up
@@ -259,18 +270,12 @@ parts_left() { find "$1" -name '.part-*' 2>/dev/null; }
 
 @test "a check that is killed takes its machine with it" {
 	needs_kernels
-	kgent check conn.bt --kernel 6.12 >/dev/null 2>&1 &
-	machines=
-	for _ in $(seq 200); do
-		pid=$(pgrep -f "[c]heck conn.bt --kernel 6.12" | tail -1)
-		machines=$(pgrep -P "${pid:-0}" || true)
-		[ -z "$machines" ] || break
-		sleep 0.02
-	done
-	[ -n "$machines" ]
+	kgent_exec check conn.bt --kernel 6.12 >/dev/null 2>&1 3>&- &
+	pid=$!
+	wait_machine "$pid"
 	kill -KILL "$pid"
-	wait || true
-	all_gone $machines
+	wait "$pid" || true
+	all_gone "$machine"
 }
 
 @test "doctor tells of virtual machines" {
