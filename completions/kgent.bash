@@ -1,9 +1,9 @@
 # bash completion for kgent
 _kgent() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word command=ask i
-	local commands="ask check explain probes trial doctor memory help"
+	local commands="ask check explain probes trial kernel doctor memory help"
 	local common="--json --quiet --help --version"
-	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --engine --no-memory --profile --trial"
+	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --engine --no-memory --kernel --profile --trial"
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -11,7 +11,8 @@ _kgent() {
 	done
 	case $prev in
 	-o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-	--profile) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
+	--kernel) mapfile -t COMPREPLY < <(compgen -W "$(kgent kernel list 2>/dev/null | cut -d' ' -f1)" -- "$cur") && return ;;
+	--profile | --modules-dir) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
 	-p | --pid) mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur") && return ;;
 	-c | --command) mapfile -t COMPREPLY < <(compgen -c -- "$cur") && return ;;
 	--source) mapfile -t COMPREPLY < <(compgen -W "corpus run import" -- "$cur") && return ;;
@@ -23,9 +24,10 @@ _kgent() {
 	esac
 	case $command in
 	ask) mapfile -t COMPREPLY < <(compgen -W "$commands $ask $common" -- "$cur") ;;
-	check) mapfile -t COMPREPLY < <(compgen -W "--allow --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
-	explain) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
-	probes) mapfile -t COMPREPLY < <(compgen -W "--limit --profile $common" -- "$cur") ;;
+	check) mapfile -t COMPREPLY < <(compgen -W "--allow --kernel --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	explain) mapfile -t COMPREPLY < <(compgen -W "--kernel --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	probes) mapfile -t COMPREPLY < <(compgen -W "--kernel --limit --profile $common" -- "$cur") ;;
+	kernel) mapfile -t COMPREPLY < <(compgen -W "add list show remove --name --module --modules-dir --force $common" -- "$cur"; compgen -f -- "$cur") ;;
 	memory) mapfile -t COMPREPLY < <(compgen -W "list show search forget recall import export stats --limit --good --failed --kernel \
 		--source --programs --corpus --output --force --all --yes $common" -- "$cur"; compgen -f -- "$cur") ;;
 	trial) mapfile -t COMPREPLY < <(compgen -W "--stimulus --kernel --for --expect --allow --list $common" -- "$cur"; compgen -f -- "$cur") ;;

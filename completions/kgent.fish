@@ -1,10 +1,11 @@
 # fish completion for kgent
-set -l commands ask check explain probes trial doctor memory help
+set -l commands ask check explain probes trial kernel doctor memory help
 complete -c kgent -f
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a ask -d 'Answer a question about this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a check -d 'Make all checks on a bpftrace program'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a explain -d 'Tell what a bpftrace program does'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a probes -d 'Find attach points'
+complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a kernel -d 'Kernels for virtual machines'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'Tell what works on this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a memory -d 'Look at what was learned'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a help -d 'Show help'
@@ -31,7 +32,7 @@ complete -c kgent -n "__fish_seen_subcommand_from export" -l force -d 'Replace a
 complete -c kgent -n "__fish_seen_subcommand_from forget" -l all -d 'Forget all pairs'
 complete -c kgent -n "__fish_seen_subcommand_from forget" -s y -l yes -d 'Without a question'
 
-set -l asking "not __fish_seen_subcommand_from check explain probes trial doctor memory help"
+set -l asking "not __fish_seen_subcommand_from check explain probes trial kernel doctor memory help"
 complete -c kgent -n $asking -l for -x -a '5s 10s 30s 1min' -d 'How long to observe'
 complete -c kgent -n $asking -s p -l pid -x -a '(__fish_complete_pids)' -d 'Observe this process only'
 complete -c kgent -n $asking -s c -l command -x -a '(__fish_complete_command)' -d 'Start and observe this command'
@@ -42,9 +43,16 @@ complete -c kgent -n $asking -l force -d 'Let -o replace a file'
 complete -c kgent -n $asking -l explain -d 'Show how the sentence was understood'
 complete -c kgent -n $asking -l no-memory -d 'Do not keep this request'
 complete -c kgent -n $asking -l engine -x -a 'auto builtin' -d 'Who writes the program'
-complete -c kgent -n "not __fish_seen_subcommand_from explain probes doctor memory help" -l allow -x -d 'Allow the program this'
+complete -c kgent -n "not __fish_seen_subcommand_from explain probes kernel doctor memory help" -l allow -x -d 'Allow the program this'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l no-load -d 'Load nothing into the kernel'
-complete -c kgent -n "not __fish_seen_subcommand_from doctor memory help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
+complete -c kgent -n "not __fish_seen_subcommand_from kernel doctor memory help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
+complete -c kgent -n "not __fish_seen_subcommand_from kernel doctor memory help" -l kernel -x -a "(kgent kernel list 2>/dev/null | string split -f1 ' ')" -d 'Kernel for a virtual machine'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -a 'add list show remove'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -F
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l name -x -d 'Call it so'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l module -x -d 'Load this module as well'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l modules-dir -x -a '(__fish_complete_directories)' -d 'Modules of a kernel image'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l force -d 'Replace a kernel of that name'
 complete -c kgent -n "__fish_seen_subcommand_from probes" -s n -l limit -x -d 'Show at most so many'
 complete -c kgent -n "__fish_seen_subcommand_from doctor" -l refresh -d 'Read the kernel anew'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a trial -d 'Run a program while a stimulus makes known events'
