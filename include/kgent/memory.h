@@ -43,6 +43,7 @@ void kg_memory_pair_clear(struct kg_memory_pair *pair);
 struct kg_memory_hit {
 	struct kg_memory_pair pair;
 	double score;    /**< of the merged ranks; larger is better; says nothing across searches */
+	double likeness; /**< cosine of the angle between the vectors of both sentences: 1 is the same; 0 where it was not found by vector */
 	int rank_words;  /**< place among those found by words, from 1; 0: not among them */
 	int rank_vector; /**< the same by vector */
 };
@@ -109,7 +110,7 @@ gboolean kg_memory_is_read_only(const struct kg_memory *m);
 const char *kg_memory_file(const struct kg_memory *m); /**< its path, or ":memory:"; borrowed */
 
 /**
- * The pairs most like a sentence, best first.
+ * The pairs most like a sentence, best first. Those that have neither a word nor much of a vector in common with it are not among them.
  * @param q    NULL: all zero
  * @param ret_hits struct kg_memory_hit *, frees its members; may be empty. The caller's
  * @return 0; -KG_E_IO. An embedding function that fails is no error: a note says so, and words alone are searched

@@ -89,19 +89,14 @@ void kg_show_pairs(const GPtrArray *pairs, gboolean programs, gboolean color, GS
 	}
 }
 
-static char *place(int rank)
-{
-	return rank ? g_strdup_printf("%d", rank) : g_strdup("-");
-}
-
 void kg_show_hits(const GPtrArray *hits, gboolean programs, gboolean color, GString *out)
 {
-	g_string_append_printf(out, "%6s  %-10s  %5s  %6s  %s\n", "ID", "VERDICT", "WORDS", "VECTOR", "REQUEST");
+	g_string_append_printf(out, "%6s  %-10s  %4s  %s\n", "ID", "VERDICT", "LIKE", "REQUEST");
 	for (guint i = 0; i < hits->len; i++) {
 		const struct kg_memory_hit *hit = hits->pdata[i];
-		g_autofree char *request = cell(hit->pair.prompt, terminal_width() - 35), *verdict = cell(standing(&hit->pair), 10);
-		g_autofree char *words = place(hit->rank_words), *vector = place(hit->rank_vector);
-		g_string_append_printf(out, "%6" G_GINT64_FORMAT "  %-10s  %5s  %6s  %s\n", hit->pair.id, verdict, words, vector, request);
+		g_autofree char *request = cell(hit->pair.prompt, terminal_width() - 26), *verdict = cell(standing(&hit->pair), 10);
+		g_autofree char *like = hit->rank_vector ? g_strdup_printf("%.2f", hit->likeness) : g_strdup("-");
+		g_string_append_printf(out, "%6" G_GINT64_FORMAT "  %-10s  %4s  %s\n", hit->pair.id, verdict, like, request);
 		append_below(&hit->pair, programs, color, out);
 	}
 }
@@ -197,6 +192,7 @@ json_t *kg_hit_json(const struct kg_memory_hit *hit)
 	json_t *object = kg_pair_json(&hit->pair);
 
 	json_object_set_new(object, "score", json_real(hit->score));
+	json_object_set_new(object, "likeness", hit->rank_vector ? json_real(hit->likeness) : json_null());
 	json_object_set_new(object, "rank_words", hit->rank_words ? json_integer(hit->rank_words) : json_null());
 	json_object_set_new(object, "rank_vector", hit->rank_vector ? json_integer(hit->rank_vector) : json_null());
 	return object;

@@ -128,12 +128,15 @@ int memory_fits(struct kg_memory *m, const struct kg_memory_query *q, struct kg_
 struct ranked {
 	gint64 wording;
 	double score;
+	double likeness; /* by vector */
 };
 struct top {
 	guint max;
 	GArray *items; /* struct ranked, a heap whose first is the worst; top_sort() ends it */
 };
-void top_add(struct top *top, gint64 wording, double score);
+/* Would one with this score be taken? */
+gboolean top_takes(const struct top *top, gint64 wording, double score);
+void top_add(struct top *top, gint64 wording, double score, double likeness);
 void top_sort(struct top *top);
 /* Which wordings may be found: bits by id, or NULL for all. */
 struct allowed {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define STAGE "memory"
+#define MAX_OUTCOMES 50 /* of a pair */
 
 static char *one_line(const char *text)
 {
@@ -139,6 +140,19 @@ static int put_outcome(struct kg_memory *m, gint64 id, const struct kg_memory_ou
 	return db_run(m, st, err);
 }
 
+/* Reasons that differ in a number only must not add up without end. */
+static int drop_old_outcomes(struct kg_memory *m, gint64 id, struct kg_error *err)
+{
+	sqlite3_stmt *st = db_prepare(m, "DELETE FROM outcome WHERE pair = ?1 AND (verdict, kernel, reason) IN (SELECT verdict, kernel, reason"
+				      " FROM outcome WHERE pair = ?1 ORDER BY last DESC LIMIT -1 OFFSET ?2)", err);
+
+	if (!st)
+		return -err->code;
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int(st, 2, MAX_OUTCOMES);
+	return db_run(m, st, err);
+}
+
 static int put_outcomes(struct kg_memory *m, gint64 id, const struct kg_memory_pair *pair, const GPtrArray *outcomes, gint64 when,
 			enum put_how how, struct kg_error *err)
 {
@@ -151,7 +165,7 @@ static int put_outcomes(struct kg_memory *m, gint64 id, const struct kg_memory_p
 			r = put_outcome(m, id, outcomes->pdata[i], how == PUT_SEEN, err);
 	else if (is_told)
 		r = put_outcome(m, id, &own, how == PUT_SEEN, err);
-	return r;
+	return r ? r : drop_old_outcomes(m, id, err);
 }
 
 /* The pair shows its last outcome. */

@@ -52,9 +52,16 @@ static void sift_up(struct ranked *heap, guint at)
 	}
 }
 
-void top_add(struct top *top, gint64 wording, double score)
+gboolean top_takes(const struct top *top, gint64 wording, double score)
 {
-	struct ranked *heap = (struct ranked *)top->items->data, item = {wording, score};
+	const struct ranked item = {wording, score, 0};
+
+	return top->items->len < top->max || (top->max && is_worse((const struct ranked *)top->items->data, &item));
+}
+
+void top_add(struct top *top, gint64 wording, double score, double likeness)
+{
+	struct ranked *heap = (struct ranked *)top->items->data, item = {wording, score, likeness};
 
 	if (top->items->len < top->max) {
 		g_array_append_val(top->items, item);
@@ -188,14 +195,16 @@ static int take_ranking(struct searching *s, const struct top *top, double weigh
 	int rank = 0;
 
 	for (guint i = 0; i < top->items->len; i++) {
+		const struct ranked *found = &g_array_index(top->items, struct ranked, i);
 		struct kg_memory_hit *hit;
-		int r = hit_of(s, g_array_index(top->items, struct ranked, i).wording, &hit, err);
+		int r = hit_of(s, found->wording, &hit, err);
 		if (r)
 			return r;
 		int *place = !hit ? NULL : is_words ? &hit->rank_words : &hit->rank_vector;
 		if (!place || *place)
 			continue;
 		*place = ++rank;
+		hit->likeness = MAX(hit->likeness, found->likeness);
 		hit->score += weight / (RRF_K + rank);
 	}
 	return 0;

@@ -17,12 +17,16 @@
 
 #define PER_CHUNK 256
 #define CHUNK_BYTES (PER_CHUNK * VECTOR_DIMS)
-/* A number of a vector of length 1 is about 1/16; a quarter is the largest that is kept as it is. */
-#define SCALE (127 / 0.25)
+/* A number of a vector of length 1 is about 1/16; a half is the largest that is kept as it is. */
+#define SCALE (127 / 0.5)
 #define BATCH 64
 #define MEAN_SHARE 0.9f
 #define MEAN_CHUNKS 16
 #define MEAN_FEW 50
+/* Two sentences that have nothing to do with each other are seldom more alike than that. */
+#define MIN_LIKENESS 0.2
+/* So many batches are asked of a server for one search; the rest waits for the next. */
+#define MAX_BATCHES 16
 
 static guint64 mix(guint64 x)
 {
@@ -48,17 +52,17 @@ static void project(const float *v, gsize dims, float out[VECTOR_DIMS])
 void vector_pack(const float *v, gsize dims, vector ret)
 {
 	float out[VECTOR_DIMS];
-	double length = 0;
+	double sum = 0;
 
 	if (dims == VECTOR_DIMS)
 		memcpy(out, v, sizeof(out));
 	else
 		project(v, dims, out);
 	for (guint i = 0; i < VECTOR_DIMS; i++)
-		length += (double)out[i] * out[i];
-	length = sqrt(length);
+		sum += (double)out[i] * out[i];
+	sum = sqrt(sum); /* the length */
 	for (guint i = 0; i < VECTOR_DIMS; i++) {
-		double x = length > 0 && isfinite(length) ? out[i] / length * SCALE : 0;
+		double x = sum > 0 && isfinite(sum) ? out[i] / sum * SCALE : 0;
 		ret[i] = (gint8)lrint(CLAMP(x, -127, 127));
 	}
 }
@@ -282,6 +286,16 @@ static gint32 dot(const gint8 *a, const gint16 *b)
 	return sum;
 }
 
+/* Not quite SCALE, for rounding and for numbers that were too large. */
+static double length(const gint8 *v)
+{
+	gint32 sum = 0;
+
+	for (guint i = 0; i < VECTOR_DIMS; i++)
+		sum += v[i] * v[i];
+	return sqrt(sum);
+}
+
 int vectors_query(struct kg_memory *m, const char *query, vector ret, struct kg_error *err)
 {
 	gboolean is_done = FALSE;
@@ -353,7 +367,8 @@ static int take_mean(struct kg_memory *m, struct mean *mean, struct kg_error *er
 }
 
 struct comparison {
-	gint16 query[VECTOR_DIMS];
+	gint16 query[VECTOR_DIMS], plain[VECTOR_DIMS]; /* without and with what is common to all */
+	double length;                                 /* of plain */
 	const struct allowed *allowed;
 	struct top *top;
 };
@@ -365,8 +380,14 @@ static void compare_chunk(void *user, gint64 chunk, const gint8 *data)
 	for (guint slot = 0; slot < PER_CHUNK; slot++) {
 		const gint8 *v = data + slot * VECTOR_DIMS;
 		gint64 wording = chunk * PER_CHUNK + slot;
-		if (is_allowed(c->allowed, wording) && !is_empty(v))
-			top_add(c->top, wording, dot(v, c->query));
+		if (!is_allowed(c->allowed, wording) || is_empty(v))
+			continue;
+		double score = dot(v, c->query), likeness;
+		if (!top_takes(c->top, wording, score))
+			continue;
+		likeness = dot(v, c->plain) / (length(v) * c->length);
+		if (likeness >= MIN_LIKENESS)
+			top_add(c->top, wording, score, likeness);
 	}
 }
 
@@ -378,10 +399,13 @@ int vectors_rank(struct kg_memory *m, const vector query, const struct allowed *
 
 	if (!r)
 		r = take_mean(m, &mean, err);
+	c.length = length(query);
 	/* Of few vectors the mean is chance, not what is common. */
 	float weight = mean.n ? MEAN_SHARE / (float)(mean.n + MEAN_FEW) : 0;
-	for (guint i = 0; i < VECTOR_DIMS; i++)
+	for (guint i = 0; i < VECTOR_DIMS; i++) {
+		c.plain[i] = query[i];
 		c.query[i] = (gint16)(8 * (query[i] - weight * (float)mean.sum[i]));
+	}
 	return r ? r : each_chunk(m, 1, compare_chunk, &c, err);
 }
 
@@ -451,10 +475,11 @@ static int keep_all(struct kg_memory *m, const struct missing *missing, const ve
 int vectors_complete(struct kg_memory *m, struct kg_error *err)
 {
 	g_autofree vector *v = g_new(vector, BATCH);
+	guint n_batches = m->embed == kg_embed_builtin ? G_MAXUINT : MAX_BATCHES;
 	gboolean is_done = TRUE;
 	int r = embedding_id(m, err);
 
-	while (!r && is_done) {
+	for (; !r && is_done && n_batches; n_batches--) {
 		g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
 		g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
 		struct missing missing = {ids, texts};

@@ -124,7 +124,7 @@ static int rank(struct kg_memory *m, const char *match, const struct allowed *al
 	while (!r && (r = db_step(m, st, err)) > 0) {
 		gint64 wording = sqlite3_column_int64(st, 0);
 		if (is_allowed(allowed, wording))
-			top_add(top, wording, -sqlite3_column_double(st, 1));
+			top_add(top, wording, -sqlite3_column_double(st, 1), 0);
 		r = 0;
 	}
 	sqlite3_reset(st);

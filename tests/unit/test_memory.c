@@ -6,6 +6,7 @@
 
 #include <glib/gstdio.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -82,11 +83,51 @@ static GPtrArray *list(struct kg_memory *m, const struct kg_memory_query *q)
 	return pairs;
 }
 
+static gint64 id_of(struct kg_memory *m, const char *program)
+{
+	g_autoptr(GPtrArray) pairs = list(m, NULL);
+
+	for (guint i = 0; i < pairs->len; i++) {
+		const struct kg_memory_pair *pair = pairs->pdata[i];
+		if (g_str_has_prefix(pair->program, program))
+			return pair->id;
+	}
+	return 0;
+}
+
 static guint n_pairs(struct kg_memory *m)
 {
 	g_autoptr(GPtrArray) pairs = list(m, NULL);
 
 	return pairs->len;
+}
+
+static gint64 number(struct kg_memory *m, const char *sql)
+{
+	_cleanup_error_ struct kg_error err = {0};
+	sqlite3_stmt *st = NULL;
+
+	assert_int_equal(sqlite3_prepare_v2(m->db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	gint64 n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
+/* Pairs, wordings, words, vectors and outcomes all fit together, and the file is sound. */
+static void assert_whole(struct kg_memory *m)
+{
+	struct kg_memory_stats stats = {0};
+
+	assert_int_equal(number(m, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check != 'ok'"), 0);
+	assert_int_equal(sqlite3_exec(m->db, "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(number(m, "SELECT count(*) FROM wording WHERE pair NOT IN (SELECT id FROM pair)"), 0);
+	assert_int_equal(number(m, "SELECT count(*) FROM outcome WHERE pair NOT IN (SELECT id FROM pair)"), 0);
+	assert_int_equal(number(m, "SELECT count(*) FROM pair WHERE id NOT IN (SELECT pair FROM wording)"), 0);
+	assert_int_equal(number(m, "SELECT count(*) FROM pair JOIN wording ON wording.pair = pair.id WHERE wording.class != pair.class"), 0);
+	assert_int_equal(kg_memory_stats(m, &stats, NULL), 0);
+	assert_int_equal(stats.n_vectors, stats.n_wordings);
+	kg_memory_stats_clear(&stats);
 }
 
 static GPtrArray *search(struct kg_memory *m, const char *query, const struct kg_memory_query *q)
@@ -141,6 +182,7 @@ static void equal_pairs_are_merged(void **state)
 	struct kg_memory_pair *a = pairs->pdata[1];
 	assert_string_equal(a->program, "a");
 	assert_int_equal(a->count, 2);
+	assert_whole(m);
 	assert_string_equal(a->source, "run");
 	assert_string_equal(a->language, "bpftrace");
 	assert_true(a->when > 1600000000 && a->first <= a->when);
@@ -172,6 +214,24 @@ static void outcomes_stand_side_by_side(void **state)
 	q.kernel = "5.4";
 	g_autoptr(GPtrArray) nowhere = list(m, &q);
 	assert_int_equal(nowhere->len, 0);
+	kg_memory_free(m);
+}
+
+/* "it took 17 ms", "it took 18 ms": the last ones are kept. */
+static void reasons_do_not_add_up_without_end(void **state)
+{
+	struct kg_memory *m = open_empty();
+	g_autoptr(GPtrArray) outcomes = NULL;
+
+	(void)state;
+	for (int i = 0; i < 70; i++) {
+		g_autofree char *reason = g_strdup_printf("it took %d ms", i);
+		struct kg_memory_pair pair = {.prompt = (char *)"p", .program = (char *)"x", .verdict = (char *)"rejected", .reason = reason, .when = 1000 + i};
+		assert_int_equal(kg_memory_learn(m, &pair, NULL), 0);
+	}
+	assert_int_equal(kg_memory_outcomes(m, id_of(m, "x"), &outcomes, NULL), 0);
+	assert_int_equal(outcomes->len, 50);
+	assert_string_equal(((struct kg_memory_outcome *)outcomes->pdata[0])->reason, "it took 69 ms");
 	kg_memory_free(m);
 }
 
@@ -227,9 +287,15 @@ static void similar_sentences_are_found(void **state)
 	learn(m, "which files are deleted", "unlink", "rejected", NULL, "no");
 	g_autoptr(GPtrArray) hits = search(m, "how long do reads take?", NULL);
 	assert_string_equal(first_program(hits), "read");
+	double likeness = ((struct kg_memory_hit *)hits->pdata[0])->likeness;
+	assert_true(likeness > 0.3 && likeness < 1);
+	g_autoptr(GPtrArray) same = search(m, "histogram of read latency by process", NULL);
+	assert_true(((struct kg_memory_hit *)same->pdata[0])->likeness > 0.97);
+	g_autoptr(GPtrArray) nothing = search(m, "what is the weather in Paris", NULL);
+	assert_int_equal(nothing->len, 0);
 	g_autoptr(GPtrArray) by_stem = search(m, "file deletions", NULL);
 	assert_string_equal(first_program(by_stem), "unlink");
-	g_autoptr(GPtrArray) by_typo = search(m, "conections", NULL);
+	g_autoptr(GPtrArray) by_typo = search(m, "tcp conections by adress", NULL);
 	assert_string_equal(first_program(by_typo), "connect");
 	struct kg_memory_query q = {.which = KG_MEMORY_GOOD};
 	g_autoptr(GPtrArray) good = search(m, "which files are deleted", &q);
@@ -290,8 +356,8 @@ static void a_condition_does_not_hide_what_fits(void **state)
 		g_autofree char *program = g_strdup_printf("x%d", i);
 		learn(m, "count file opens by process", program, "rejected", "6.1", "no");
 	}
-	learn(m, "something quite different", "fits", "loaded", "6.1", NULL);
-	learn(m, "something quite different, too", "also fits", "loaded", "6.1", NULL);
+	learn(m, "files that are closed", "fits", "loaded", "6.1", NULL);
+	learn(m, "how many file system mounts", "also fits", "loaded", "6.1", NULL);
 	g_autoptr(GPtrArray) hits = search(m, "count file opens by process", &q);
 	assert_int_equal(hits->len, 2);
 	kg_memory_free(m);
@@ -325,7 +391,7 @@ static void another_embedding_takes_part(void **state)
 	struct kg_memory_query q = {.legs = KG_MEMORY_VECTOR};
 	g_autoptr(GPtrArray) hits = search(m, "beta", &q);
 	assert_string_equal(first_program(hits), "B");
-	assert_int_equal(hits->len, 3); /* those that were there before have vectors now */
+	assert_int_equal(hits->len, 1); /* the others have nothing in common with it */
 	struct kg_memory_stats stats = {0};
 	assert_int_equal(kg_memory_stats(m, &stats, NULL), 0);
 	assert_int_equal(stats.n_vectors, 3);
@@ -366,6 +432,7 @@ static void what_is_forgotten_is_gone_from_the_file(void **state)
 	struct kg_memory_query q = {.legs = KG_MEMORY_WORDS};
 	g_autoptr(GPtrArray) after = search(m, "zanzibarproject", &q);
 	assert_int_equal(after->len, 0);
+	assert_whole(m);
 	kg_memory_free(m);
 	assert_false(file_has(file, "zanzibar"));
 	assert_false(file_has(file, "secretprogram"));
@@ -422,18 +489,6 @@ static char *programs_of(const char *corpus)
 		assert_string_equal(got, want); \
 	} while (0)
 
-static gint64 id_of(struct kg_memory *m, const char *program)
-{
-	g_autoptr(GPtrArray) pairs = list(m, NULL);
-
-	for (guint i = 0; i < pairs->len; i++) {
-		const struct kg_memory_pair *pair = pairs->pdata[i];
-		if (g_str_has_prefix(pair->program, program))
-			return pair->id;
-	}
-	return 0;
-}
-
 static void a_changed_corpus_is_taken_up(void **state)
 {
 	g_autofree char *corpus = g_build_filename(dir, "corpus", NULL), *b = g_build_filename(corpus, "b.yaml", NULL);
@@ -456,6 +511,7 @@ static void a_changed_corpus_is_taken_up(void **state)
 	assert_int_equal(stats.n_vectors, 4);
 	assert_int_equal(stats.n_corpus, 2);
 	kg_memory_stats_clear(&stats);
+	assert_whole(m);
 	kg_memory_free(m);
 }
 
@@ -971,6 +1027,7 @@ static void several_at_once_lose_nothing(void **state)
 	struct kg_memory *m = open_empty();
 	struct kg_memory_pair *pair = NULL;
 	assert_int_equal(n_pairs(m), 201);
+	assert_whole(m);
 	assert_int_equal(kg_memory_get(m, id_of(m, "of all"), &pair, NULL), 0);
 	assert_int_equal(pair->count, 200);
 	kg_memory_pair_free(pair);
@@ -979,6 +1036,27 @@ static void several_at_once_lose_nothing(void **state)
 	assert_int_equal(stats.n_vectors, 201);
 	kg_memory_stats_clear(&stats);
 	kg_memory_free(m);
+}
+
+/* Whenever it is killed, what is there is whole. */
+static void a_kill_leaves_nothing_half_written(void **state)
+{
+	int status;
+
+	(void)state;
+	kg_memory_free(open_empty());
+	for (int i = 0; i < 30; i++) {
+		pid_t pid = fork();
+		if (!pid)
+			_exit(learn_fifty(i));
+		g_usleep(1000 + (gulong)(i * 7919 % 60000));
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		struct kg_memory *m = open_empty();
+		assert_int_equal(kg_memory_notes(m)->len, 0);
+		assert_whole(m);
+		kg_memory_free(m);
+	}
 }
 
 static void older_tables_are_brought_up(void **state)
@@ -1025,6 +1103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(equal_pairs_are_merged),
 		test(outcomes_stand_side_by_side),
+		test(reasons_do_not_add_up_without_end),
 		test(what_is_good_and_what_failed),
 		test(bad_pairs_are_refused),
 		test(similar_sentences_are_found),
@@ -1052,6 +1131,7 @@ int main(void)
 		test(a_file_that_cannot_be_written_is_searched),
 		test(a_full_disk_costs_only_the_new),
 		test(several_at_once_lose_nothing),
+		test(a_kill_leaves_nothing_half_written),
 		test(older_tables_are_brought_up),
 		test(where_it_is),
 	};
