@@ -370,7 +370,7 @@ static void show_json(const struct trying *t, int code)
 static void explain_failure(struct trying *t)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
-	g_autofree char *sudo = t->verdict ? kg_show_missing_privilege(t->cli, t->verdict) : NULL;
+	g_autofree char *sudo = t->verdict && !is_sandbox(t) ? kg_show_missing_privilege(t->cli, t->verdict) : NULL;
 
 	if (!t->has_result && t->verdict) {
 		kg_show_findings(t->verdict->diags, kg_cli_file_name(t->args.file), t->text, t->cli->color_err, out);

@@ -19,7 +19,7 @@
 #define ATTACH_MS 60000
 #define STOP_MS 60000
 #define STOP_AGAIN_MS 15000
-#define LOOK_MS 25
+#define LOOK_MS 100
 #define MAX_LINE (4u << 20)
 #define MAX_WORDS (1u << 20)
 
