@@ -118,31 +118,61 @@ static void show_row(const struct seen_row *row, GString *out)
 				       row->type == KG_RUN_V_BUCKETS ? " values" : "");
 }
 
-/* The lines and rows that come closest, at most three. */
-static void show_nearest(const struct question *q, GString *out)
+/* A line or a row, and how many of the parts it has. */
+struct near {
+	const struct seen_row *row; /* or */
+	const char *line;
+	guint score;
+};
+#define N_NEAR 3
+
+/* Keep the best, those that came first before those that are as good. */
+static void keep_near(struct near *best, struct near one)
+{
+	for (guint i = 0; i < N_NEAR; i++) {
+		struct near other = best[i];
+		gboolean is_free = !other.row && !other.line;
+
+		if (!is_free && other.score >= one.score)
+			continue;
+		best[i] = one;
+		if (is_free)
+			return;
+		one = other;
+	}
+}
+
+static void find_nearest(const struct question *q, struct near *best)
 {
 	static GPtrArray none;
-	guint n = 0, n_lines = MIN(q->seen->lines->len, 20000u), n_rows = MIN(q->rows->len, 20000u);
 
-	for (gint want = (gint)q->parts->len; want >= 0 && n < 3; want--) {
-		for (guint i = 0; i < n_rows && n < 3; i++) {
-			const struct seen_row *row = q->rows->pdata[i];
-			if ((gint)MIN(match_parts(row->key, q->parts, &none), q->parts->len) != want)
-				continue;
-			g_string_append(out, n++ ? "; " : "");
-			show_row(row, out);
-		}
-		for (guint i = 0; i < n_lines && n < 3; i++) {
-			if ((gint)MIN(match_parts(q->seen->lines->pdata[i], q->parts, &none), q->parts->len) != want)
-				continue;
-			g_string_append(out, n++ ? "; \"" : "\"");
-			kg_text_escape(q->seen->lines->pdata[i], -1, out);
+	for (guint i = 0; i < MIN(q->rows->len, 20000u); i++) {
+		const struct seen_row *row = q->rows->pdata[i];
+		keep_near(best, (struct near){.row = row, .score = MIN(match_parts(row->key, q->parts, &none), q->parts->len)});
+	}
+	for (guint i = 0; i < MIN(q->seen->lines->len, 20000u); i++) {
+		const char *line = q->seen->lines->pdata[i];
+		keep_near(best, (struct near){.line = line, .score = MIN(match_parts(line, q->parts, &none), q->parts->len)});
+	}
+}
+
+/* The lines and rows that come closest. Those that have none of the parts are told only where there are no others. */
+static void show_nearest(const struct question *q, GString *out)
+{
+	struct near best[N_NEAR] = {0};
+
+	find_nearest(q, best);
+	for (guint i = 0; i < N_NEAR && (best[i].row || best[i].line) && (!i || best[i].score || !best[0].score); i++) {
+		g_string_append(out, i ? "; " : "");
+		if (best[i].row) {
+			show_row(best[i].row, out);
+		} else {
+			g_string_append_c(out, '"');
+			kg_text_escape(best[i].line, -1, out);
 			g_string_append_c(out, '"');
 		}
-		if (n && want > 0)
-			break;
 	}
-	if (!n)
+	if (!out->len)
 		g_string_append(out, "nothing was shown");
 	if (out->len > 400) {
 		g_string_truncate(out, 400);

@@ -14,6 +14,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#define MAX_WORDS (4u << 20)
+
 struct stimulating {
 	const struct kg_trial_opts *opts;
 	struct kg_trial_result *res;
@@ -76,18 +78,40 @@ static int start_stimulus(struct stimulating *s, struct kg_child *child)
 	return kg_child_start(&opts, child, NULL, &s->err);
 }
 
+/* Wait for its end, for the end of the program, or of its time. FALSE: it was ended. */
+static gboolean collect(struct stimulating *s, struct kg_child *child)
+{
+	gint64 until = g_get_monotonic_time() + (s->opts->timeout_ms > 0 ? s->opts->timeout_ms : 60000) * 1000LL;
+	guint64 why;
+
+	for (;;) {
+		gboolean is_over = kg_child_wait(child, 20);
+		for (gsize before = G_MAXSIZE; before != s->out->len + s->errors->len;) {
+			before = s->out->len + s->errors->len;
+			kg_child_drain(&child->out, MAX_WORDS, s->out);
+			kg_child_drain(&child->err, MAX_WORDS, s->errors);
+			if (before >= 2 * (gsize)MAX_WORDS) /* what comes beyond is not kept, and need not be waited for */
+				break;
+		}
+		if (is_over)
+			return TRUE;
+		if (wait_fd(s->go, g_get_monotonic_time(), &why))
+			return FALSE;
+		if (g_get_monotonic_time() > until) {
+			kg_error_set(&s->err, KG_E_LIMIT, "trial", "the stimulus did not end in time");
+			return FALSE;
+		}
+	}
+}
+
 static void stimulate(struct stimulating *s)
 {
 	struct kg_child child = KG_CHILD_INIT;
-	enum kg_child_end end;
 
 	if (start_stimulus(s, &child))
 		return;
-	end = kg_child_collect(&child, s->opts->timeout_ms > 0 ? s->opts->timeout_ms : 60000, 4u << 20, s->out, s->errors);
-	s->has_run = TRUE;
-	s->status = end != KG_CHILD_EXITED || !WIFEXITED(child.wstatus) ? -1 : WEXITSTATUS(child.wstatus);
-	if (end == KG_CHILD_TIMED_OUT)
-		kg_error_set(&s->err, KG_E_LIMIT, "trial", "the stimulus did not end in time");
+	s->has_run = collect(s, &child);
+	s->status = s->has_run && WIFEXITED(child.wstatus) ? WEXITSTATUS(child.wstatus) : -1;
 	kg_child_end(&child);
 }
 
@@ -130,7 +154,7 @@ static void program_done(struct kg_trial_result *res, gboolean has_stimulated)
 	if (res->run.end == KG_RUN_FAILED || !res->run.was_attached)
 		place_ends(res, KG_TRIAL_PROGRAM_FAILED, res->run.mend, "%s", res->run.why ?: "it was not attached");
 	else if (!has_stimulated)
-		place_ends(res, KG_TRIAL_PROGRAM_FAILED, NULL, "the program ended before there was a stimulus");
+		place_ends(res, KG_TRIAL_PROGRAM_FAILED, NULL, "the program ended before the stimulus did");
 	else if (!res->run.is_complete)
 		place_ends(res, KG_TRIAL_PROGRAM_FAILED, res->run.mend, "%s", res->run.why ?: "it did not end in order");
 }
