@@ -183,12 +183,28 @@ static int settle_stimulus(struct trying *t)
 	return 0;
 }
 
-/* ---------------------------------------------------------------- checking and running */
-
 static gboolean is_sandbox(const struct trying *t)
 {
 	return t->args.kernel && strcmp(t->args.kernel, "running");
 }
+
+/* On a kernel that others use, too, a name of its own: another trial at the same time must not be counted with it. */
+static void name_stimulus(struct trying *t)
+{
+	guint n = t->stimulus ? g_strv_length(t->stimulus) : 0;
+
+	for (guint i = 0; i < n; i++)
+		if (g_str_has_prefix(t->stimulus[i], "--comm"))
+			return;
+	if (!n || is_sandbox(t))
+		return;
+	t->stimulus = g_renew(char *, t->stimulus, n + 3);
+	t->stimulus[n] = g_strdup("--comm");
+	t->stimulus[n + 1] = g_strdup_printf("kgs%d", (int)getpid());
+	t->stimulus[n + 2] = NULL;
+}
+
+/* ---------------------------------------------------------------- checking and running */
 
 /* The profile of the kernel that it is tried on. For the running one it may be missing; a sandbox's kernel always has one. */
 static int open_profile(struct trying *t, struct kg_profile **ret)
@@ -303,6 +319,8 @@ static const char *judgement(const struct trying *t)
 {
 	if (!t->has_result || t->result.end != KG_TRIAL_RAN)
 		return "not tried";
+	if (t->err.code)
+		return "unclear"; /* an expectation could not be judged */
 	if (!t->findings)
 		return "nothing was expected";
 	if (count_findings(t, KG_TRIAL_SEEN) == t->findings->len)
@@ -406,6 +424,8 @@ static int try_it(struct trying *t)
 		code = read_expectations(t);
 	if (!code)
 		code = settle_stimulus(t);
+	if (!code)
+		name_stimulus(t);
 	if (!code)
 		code = check(t);
 	if (!code)

@@ -22,4 +22,4 @@ int place_event(const struct kg_trial_opts *opts, struct kg_trial_result *res, c
 /* The result is this end, for this reason ([mend] may be NULL). The first reason stays. */
 void place_ends(struct kg_trial_result *res, enum kg_trial_end end, const char *mend, const char *fmt, ...) G_GNUC_PRINTF(4, 5);
 /* What the stimulus came to: its exit code (-1: killed), what it said on both outputs. */
-void place_stimulus_done(struct kg_trial_result *res, int status, const GString *out, const GString *errors);
+void place_stimulus_done(const struct kg_trial_opts *opts, struct kg_trial_result *res, int status, const GString *out, const GString *errors);

@@ -167,7 +167,7 @@ static void settle(struct stimulating *s, struct kg_trial_result *res)
 	if (s->err.code)
 		place_ends(res, s->err.code == KG_E_TOOL ? KG_TRIAL_CANT_RUN : KG_TRIAL_STIMULUS_FAILED, s->err.hint, "%s", s->err.msg);
 	if (s->has_run)
-		place_stimulus_done(res, s->status, s->out, s->errors);
+		place_stimulus_done(s->opts, res, s->status, s->out, s->errors);
 	program_done(res, s->has_run);
 }
 

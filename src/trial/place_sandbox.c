@@ -248,7 +248,7 @@ static void on_command_end(struct boxing *b, const struct kg_sandbox_event *ev)
 		b->stimulus_ended = TRUE;
 		if (ev->how != KG_SANDBOX_EXITED)
 			place_ends(b->res, KG_TRIAL_STIMULUS_FAILED, NULL, "the stimulus did not end in order: %s", kg_sandbox_exit_name(ev->how));
-		place_stimulus_done(b->res, ev->how == KG_SANDBOX_EXITED ? ev->status : -1, b->said, b->said_errors);
+		place_stimulus_done(b->opts, b->res, ev->how == KG_SANDBOX_EXITED ? ev->status : -1, b->said, b->said_errors);
 	}
 	if (ev->id != b->program)
 		return;

@@ -47,7 +47,7 @@ static char *last_words(const GString *out, const GString *errors)
 	return g_string_free(safe, FALSE);
 }
 
-void place_stimulus_done(struct kg_trial_result *res, int status, const GString *out, const GString *errors)
+void place_stimulus_done(const struct kg_trial_opts *opts, struct kg_trial_result *res, int status, const GString *out, const GString *errors)
 {
 	g_autofree char *said = last_words(out, errors), *why = NULL;
 
@@ -58,10 +58,14 @@ void place_stimulus_done(struct kg_trial_result *res, int status, const GString 
 		why = NULL;
 	if (status == 3 && why)
 		place_ends(res, KG_TRIAL_CANT_STIMULATE, NULL, "%s", why);
-	else if (status == 2)
-		place_ends(res, KG_TRIAL_STIMULUS_FAILED, "kgent-stimulus list tells which there are, kgent-stimulus NAME --help their options", "%s", said);
+	else if (status == 2 && !opts->script)
+		place_ends(res, KG_TRIAL_STIMULUS_FAILED, "kgent trial --list tells which there are", "%s", said);
+	else if (status < 0)
+		place_ends(res, KG_TRIAL_STIMULUS_FAILED, NULL, "the stimulus was ended by a signal");
 	else if (status)
-		place_ends(res, KG_TRIAL_STIMULUS_FAILED, NULL, "the stimulus ended with %s: %s", status < 0 ? "a signal" : "an error", why ?: said);
+		place_ends(res, KG_TRIAL_STIMULUS_FAILED, NULL, "the stimulus ended with exit code %d%s%s", status, why || *said ? ": " : "", why ?: said);
+	else if (!res->truth && !opts->script)
+		place_ends(res, KG_TRIAL_STIMULUS_FAILED, "kgent trial --list tells which there are", "it made no events: it told nothing that it did");
 }
 
 int kg_trial_run(const char *program, const struct kg_trial_opts *opts, struct kg_trial_result *ret, struct kg_error *err)
