@@ -81,16 +81,24 @@ static json_t *kernel_json(const struct kg_kernel *k)
 			 (json_int_t)k->states_bytes);
 }
 
-/* {"type": "kernels", "kernels": [...], "exit": 0} */
-static int out_json(json_t *kernels)
+static json_t *problem_json(const struct kg_error *err)
 {
-	json_t *o = json_pack("{s:s, s:o, s:i}", "type", "kernels", "kernels", kernels, "exit", KG_EXIT_OK);
+	g_autofree char *msg = err ? g_utf8_make_valid(err->msg ? err->msg : "", -1) : NULL;
+	g_autofree char *hint = err && err->hint ? g_utf8_make_valid(err->hint, -1) : NULL;
+
+	return err ? json_pack("{s:s, s:s, s:s?}", "kind", kg_errc_name(err->code), "message", msg, "hint", hint) : json_null();
+}
+
+/* {"type": "kernels", "kernels": [...], "problem": null, "exit": 0}; [exit] comes back, or that it could not be written. */
+static int out_json(json_t *kernels, const struct kg_error *problem, int exit)
+{
+	json_t *o = json_pack("{s:s, s:o, s:o, s:i}", "type", "kernels", "kernels", kernels, "problem", problem_json(problem), "exit", exit);
 	char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	g_autofree char *line = g_strconcat(text ? text : "{}", "\n", NULL);
 
 	free(text);
 	json_decref(o);
-	return kg_cli_out(line) ? KG_EXIT_OK : KG_EXIT_OUTPUT;
+	return kg_cli_out(line) ? exit : KG_EXIT_OUTPUT;
 }
 
 /* --- the actions --- */
@@ -100,7 +108,7 @@ static int one_json(const struct kg_kernel *k)
 	json_t *list = json_array();
 
 	json_array_append_new(list, kernel_json(k));
-	return out_json(list);
+	return out_json(list, NULL, KG_EXIT_OK);
 }
 
 static int add(const struct kg_cli *cli, const struct kernel_args *args, struct kg_error *err)
@@ -142,7 +150,7 @@ static int list(const struct kg_cli *cli, const struct kernel_args *args, struct
 		g_string_append_printf(out, "%-*s  added %.10s  %s, saved states %s\n", width, k->name, k->added, size, states);
 	}
 	if (!r && cli->json)
-		return out_json(kernels);
+		return out_json(kernels, NULL, KG_EXIT_OK);
 	json_decref(kernels);
 	if (!r && !all->len)
 		kg_cli_note(cli, "there are no kernels yet; kgent kernel add latest fetches one");
@@ -195,7 +203,7 @@ static int remove_kernel(const struct kg_cli *cli, const struct kernel_args *arg
 	int r = kg_kernel_remove(NULL, args->what, err);
 
 	if (!r && cli->json)
-		return out_json(json_array());
+		return out_json(json_array(), NULL, KG_EXIT_OK);
 	if (!r)
 		kg_cli_note(cli, "removed %s", args->what);
 	return r;
@@ -249,5 +257,5 @@ int kg_cmd_kernel(const struct kg_cli *cli, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	kg_cli_error(cli, &err);
-	return kg_cli_exit(&err);
+	return cli->json ? out_json(json_array(), &err, kg_cli_exit(&err)) : kg_cli_exit(&err);
 }

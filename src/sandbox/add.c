@@ -126,6 +126,25 @@ static int take_profile(struct kg_sandbox *box, const char *to, struct kg_error 
 	return r;
 }
 
+/* A module that was asked for and is not there is said: its events are not in the profile. */
+static void check_modules(struct kg_sandbox *box, const struct kg_kernel_add_opts *opts)
+{
+	const char *argv[] = {"cat", "/proc/modules", NULL};
+	struct kg_sandbox_output out = {0};
+
+	if (!opts->modules || !opts->modules[0] || run_inside(box, argv, 1u << 20, &out, NULL))
+		return;
+	for (const char *const *m = opts->modules; *m; m++) {
+		g_autofree char *name = g_strdelimit(g_strndup(*m, strcspn(*m, " \t")), "-", '_');
+		g_autofree char *first = g_strconcat(name, " ", NULL), *line = g_strconcat("\n", name, " ", NULL);
+		g_autofree char *text = g_strdup_printf("module %s can't be loaded in this kernel here: its events are not known", name);
+
+		if (!g_str_has_prefix(out.out->str, first) && !strstr(out.out->str, line))
+			tell(opts, text);
+	}
+	kg_sandbox_output_clear(&out);
+}
+
 /* Boot it for the first time. That also saves its state. */
 static int boot_once(const struct kg_kernel_add_opts *opts, const char *dir, const char *name, struct kg_error *err)
 {
@@ -140,6 +159,7 @@ static int boot_once(const struct kg_kernel_add_opts *opts, const char *dir, con
 	if (!r) {
 		tell(opts, "taking its profile");
 		r = take_profile(box, kernel->profile, err);
+		check_modules(box, opts);
 	}
 	if (!r) {
 		const struct kg_profile_opts look = {.dir = kernel->profile};

@@ -257,8 +257,11 @@ static int fetch_running(struct fetched *ret, struct kg_error *err)
 static int fetch_image(const struct kg_kernel_add_opts *opts, struct fetched *ret, struct kg_error *err)
 {
 	g_autoptr(GError) problem = NULL;
-	g_autoptr(GMappedFile) file = g_mapped_file_new(opts->what, FALSE, &problem);
+	gboolean is_file = g_file_test(opts->what, G_FILE_TEST_IS_REGULAR);
+	g_autoptr(GMappedFile) file = is_file ? g_mapped_file_new(opts->what, FALSE, &problem) : NULL;
 
+	if (!is_file)
+		return kg_error_set(err, KG_E_NOTFOUND, STAGE, "there is no file %s", opts->what);
 	if (!file)
 		return kg_error_set(err, KG_E_NOTFOUND, STAGE, "%s", problem->message);
 	g_autofree char *release = vmlinuz_release(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));

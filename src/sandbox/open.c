@@ -15,6 +15,7 @@
 #define REST_MS 60000
 #define SAVE_MS 60000
 #define SILENCE_MS 15000
+#define NO_PORT "there is no port to the host" /* src/guest/main.c */
 
 struct opening {
 	const struct kg_kernel *kernel;
@@ -61,7 +62,10 @@ static int not_awake(struct kg_sandbox *box, const struct kg_error *cause, const
 
 		return kg_error_set(err, KG_E_LIMIT, STAGE, "%s: %s; %s", o->kernel->name, cause->msg, words);
 	}
-	return kg_error_set(err, KG_E_TOOL, STAGE, "%s did not start: %s", o->kernel->name, box->why);
+	kg_error_set(err, KG_E_TOOL, STAGE, "%s did not start: %s", o->kernel->name, box->why);
+	if (strstr(box->why, NO_PORT))
+		kg_error_hint(err, "it needs virtio_pci and virtio_console, built in or as modules; those of a kernel image: --modules-dir");
+	return -KG_E_TOOL;
 }
 
 static int start(const struct opening *o, const struct vm_opts *vm, int timeout_ms, struct kg_sandbox **ret, struct kg_error *err)
@@ -180,6 +184,11 @@ static int open_with(struct opening *o, struct kg_sandbox **ret, struct kg_error
 		r = from_state(o, ret, &e);
 		if (!r)
 			return 0;
+		if (e.msg && strstr(e.msg, NO_PORT)) { /* it would not be another one the second time */
+			r = kg_error_set(err, e.code, STAGE, "%s", e.msg);
+			kg_error_hint(err, "%s", e.hint);
+			return r;
+		}
 		tell(o, "no saved state can be used: %s", e.msg ? e.msg : "it does not start");
 	}
 	return boot(o, -1, ret, err);

@@ -144,8 +144,13 @@ int kg_kernel_find(const char *cache_dir, const char *name, struct kg_kernel **r
 
 	if (!dir)
 		return -KG_E_IO;
-	if (path && g_file_test(path, G_FILE_TEST_IS_DIR))
-		return store_open(path, name, ret, err);
+	if (path && g_file_test(path, G_FILE_TEST_IS_DIR)) {
+		int found = store_open(path, name, ret, err);
+
+		if (!found)
+			measure(*ret);
+		return found;
+	}
 	int r = kg_kernels_list(cache_dir, &all, err);
 
 	if (r)
