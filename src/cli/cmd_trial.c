@@ -398,7 +398,7 @@ static void explain_failure(struct trying *t)
 		kg_cli_note(t->cli, "it was not tried: %s", t->verdict->word == KG_VERDICT_UNLOADED ? "no kernel has accepted it" : "a check failed");
 	}
 	if (sudo)
-		kg_cli_note(t->cli, "on the running kernel a trial needs root: %s", sudo);
+		kg_cli_note(t->cli, "on the running kernel a trial needs root: %s; in a sandbox it does not: --kernel NAME", sudo);
 	if (t->has_result && t->result.mend)
 		kg_cli_note(t->cli, "%s", t->result.mend);
 }
