@@ -77,7 +77,6 @@ struct kg_trial_spec {
 	char *script;       /**< text of a shell script that is the stimulus instead, or NULL */
 	gint64 for_ns;      /**< observe for so long at least, from attached on; 0: until the stimulus is over */
 	gint64 after_ns;    /**< how long to observe behind the stimulus; 0: 300 ms */
-	GPtrArray *needs;   /**< char *: "kprobes", "root" (of the stimulus), ...: as the examples' own; may be empty */
 	GPtrArray *expects; /**< struct kg_trial_expect *; may be empty */
 };
 /**

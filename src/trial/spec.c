@@ -51,7 +51,6 @@ struct kg_trial_spec *kg_trial_spec_new(void)
 {
 	struct kg_trial_spec *spec = g_new0(struct kg_trial_spec, 1);
 
-	spec->needs = g_ptr_array_new_with_free_func(g_free);
 	spec->expects = g_ptr_array_new_with_free_func(free_expect);
 	return spec;
 }
@@ -62,7 +61,6 @@ struct kg_trial_spec *kg_trial_spec_free(struct kg_trial_spec *spec)
 		return NULL;
 	g_strfreev(spec->stimulus);
 	g_free(spec->script);
-	g_ptr_array_unref(spec->needs);
 	g_ptr_array_unref(spec->expects);
 	g_free(spec);
 	return NULL;
@@ -423,7 +421,7 @@ static int read_stimulus(struct reading *r, yaml_node_t *node, struct kg_trial_s
 
 static int read_spec(struct reading *r, yaml_node_t *map, struct kg_trial_spec *spec)
 {
-	static const char *const keys[] = {"stimulus", "script", "for", "after", "needs", "expect", "about", NULL};
+	static const char *const keys[] = {"stimulus", "script", "for", "after", "expect", "about", NULL};
 	int code = check_keys(r, map, "a trial", keys);
 	yaml_node_t *node;
 
@@ -437,8 +435,6 @@ static int read_spec(struct reading *r, yaml_node_t *map, struct kg_trial_spec *
 		code = read_duration(r, node, "for", &spec->for_ns);
 	if (!code && (node = get(r, map, "after")))
 		code = read_duration(r, node, "after", &spec->after_ns);
-	if (!code && (node = get(r, map, "needs")))
-		code = read_texts(r, node, "needs", MAX_PARTS, spec->needs);
 	if (!code && (node = get(r, map, "expect")))
 		code = read_expects(r, node, 0, spec->expects);
 	return code;
