@@ -178,3 +178,23 @@ assert o["type"] == "trial" and o["truth"]["open"]["count"] == 7 and o["truth"][
 	run pgrep -x kgent-stimulus
 	[ "$status" -ne 0 ]
 }
+
+@test "trial: a program that shows something else than was asked for is refuted, and not run" {
+	needs_root
+	cp -r "$KGENT_DATA" data
+	sed -i '/^name: file-open$/,/^ways:/s/count: \$open.count/count: ($open.count + 1)/' data/events/files.yaml
+	KGENT_DATA="$PWD/data" run "$KGENT" "count file opens by process" --yes --for 1s --trial always
+	[ "$status" -eq 4 ]
+	[[ $output == *"verdict: refuted"* ]]
+	[[ $output =~ "failed       trial            expected a row with kgs"[0-9]+": 21; it showed: [kgs"[0-9]+"] 20" ]]
+	[[ $output == *"the stimulus was: kgent-stimulus open"* ]]
+	[[ $output == *"nothing was run"* ]]
+}
+
+@test "trial: the JSON of a request has its trial" {
+	needs_root
+	"$KGENT" "count file opens by process" -n --trial always --json | tail -1 | python3 -c 'import json, sys
+o = json.load(sys.stdin)
+assert o["verdict"] == "checked" and o["trial"]["end"] == "ran" and o["trial"]["truth"]["open"]["count"] == 20, o
+assert [f["outcome"] for f in o["trial"]["findings"]] == ["seen"], o'
+}
