@@ -297,7 +297,7 @@ static int run(struct trying *t)
 	if (t->result.end == KG_TRIAL_STIMULUS_FAILED && t->result.stimulus_status == KG_EXIT_USAGE && !t->script)
 		return KG_EXIT_USAGE; /* kgent-stimulus could not make sense of its options */
 	if (t->result.end != KG_TRIAL_RAN)
-		return t->result.end == KG_TRIAL_PROGRAM_FAILED ? KG_EXIT_NOT_VERIFIED : KG_EXIT_ENVIRONMENT;
+		return t->result.end == KG_TRIAL_PROGRAM_FAILED && !t->result.run.was_attached ? KG_EXIT_NOT_VERIFIED : KG_EXIT_ENVIRONMENT;
 	if (!t->spec->expects->len)
 		return 0;
 	return kg_trial_judge(t->spec, t->result.seen, t->result.truth, &t->findings, &t->err);
