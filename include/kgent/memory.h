@@ -28,9 +28,9 @@ struct kg_memory_pair {
 	char *kernel;   /**< release of the kernel that the verdict is about; NULL: none in particular */
 	char *reason;   /**< of a failure, one line; or NULL */
 	char *source;   /**< "corpus", "run" or "import"; NULL is taken for "run" when learning */
-	gint64 when;    /**< last seen, seconds since 1970; 0: now, when learning */
+	gint64 when;    /**< last seen, seconds since 1970; 0: never (corpus); when learning: now */
 	gint64 first;   /**< first seen; when learning: ignored if 0 or later than [when] */
-	gint64 count;   /**< how often it was seen; 0 counts as 1 when learning */
+	gint64 count;   /**< how often it was seen, 0 for what was only shipped or imported; when learning: 0 counts as 1 */
 	GPtrArray *also;/**< char *: further wordings of the sentence; or NULL. Of corpus pairs and imports */
 	char *name;     /**< of a corpus pair: its name; else NULL */
 };
@@ -121,7 +121,7 @@ int kg_memory_search(struct kg_memory *m, const char *query, const struct kg_mem
  * Keep a pair with its outcome. One with the same sentence (but for white space) and the same program is the same pair: its count grows
  * and its outcome becomes this one. All of it is written, or nothing.
  * @return 0; -KG_E_INVAL: no sentence or no program, or longer than kg_memory_learn() takes (64 KiB, 1 MiB); -KG_E_PERM: the memory
- *         is read only; -KG_E_LIMIT: the disk is full, or another process kept it locked for longer than 10 s; -KG_E_IO
+ *         is read only; -KG_E_LIMIT: the disk is full, or another process kept it locked for longer than 30 s; -KG_E_IO
  */
 int kg_memory_learn(struct kg_memory *m, const struct kg_memory_pair *pair, struct kg_error *err);
 

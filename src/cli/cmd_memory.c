@@ -288,7 +288,8 @@ static void tell_import(struct doing *d, const struct kg_memory_imported *r)
 	json_t *skipped = json_array();
 
 	for (guint i = 0; i < r->skipped->len; i++) {
-		kg_cli_note(d->cli, "skipped %s", (const char *)r->skipped->pdata[i]);
+		g_autofree char *line = g_strdup_printf("skipped %s", (const char *)r->skipped->pdata[i]);
+		kg_cli_warn(line); /* quiet or not: it is not in memory */
 		json_array_append_new(skipped, kg_memory_text_json(r->skipped->pdata[i]));
 	}
 	if (r->n_skipped > r->skipped->len)

@@ -81,7 +81,7 @@ void kg_show_pairs(const GPtrArray *pairs, gboolean programs, gboolean color, GS
 	g_string_append_printf(out, "%6s  %-10s  %5s  %-16s  %s\n", "ID", "VERDICT", "SEEN", "LAST", "REQUEST");
 	for (guint i = 0; i < pairs->len; i++) {
 		const struct kg_memory_pair *pair = pairs->pdata[i];
-		g_autofree char *request = cell(pair->prompt, terminal_width() - 45), *when = day(pair->count ? pair->when : 0);
+		g_autofree char *request = cell(pair->prompt, terminal_width() - 45), *when = day(pair->when);
 		g_autofree char *verdict = cell(standing(pair), 10);
 		g_string_append_printf(out, "%6" G_GINT64_FORMAT "  %-10s  %5" G_GINT64_FORMAT "  %-16s  %s\n", pair->id, verdict, pair->count,
 				       when, request);

@@ -3,13 +3,22 @@
  * to do. -KG_E_PARSE always means that the file is damaged: see memory_recover().
  *
  * The file has a rollback journal (one file at rest, readable on read-only media); who writes takes its lock at the beginning of the
- * transaction, and waits for others up to BUSY_MS.
+ * transaction, and waits for others, about BUSY_MS at most.
  */
 #include "internal.h"
 
 #include <sys/stat.h>
 
-#define BUSY_MS 10000
+#define BUSY_MS 30000
+#define PAUSE_MS 10
+
+/* Somebody else writes. SQLite's own way of waiting sleeps longer and longer, so that who came first may wait for ever among many. */
+static int wait_for_others(void *user, int n)
+{
+	(void)user;
+	g_usleep((gulong)g_random_int_range(1, 2 * PAUSE_MS) * 1000);
+	return n < BUSY_MS / PAUSE_MS;
+}
 
 int db_open(const char *path, gboolean read_only, gboolean immutable, sqlite3 **ret, struct kg_error *err)
 {
@@ -29,7 +38,7 @@ int db_open(const char *path, gboolean read_only, gboolean immutable, sqlite3 **
 	/* The file may come from anywhere: nothing in its schema may call functions or write to itself. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_busy_timeout(db, BUSY_MS);
+	sqlite3_busy_handler(db, wait_for_others, NULL);
 	*ret = db;
 	return 0;
 }

@@ -181,7 +181,7 @@ int kg_memory_outcomes(struct kg_memory *m, gint64 id, GPtrArray **ret, struct k
 static int count_pairs(struct kg_memory *m, struct kg_memory_stats *s, struct kg_error *err)
 {
 	sqlite3_stmt *st = db_prepare(m, "SELECT count(*), sum(source = 'corpus'), sum(source = 'run'), sum(source = 'import'), sum(class = 1),"
-				      " sum(class = 2), sum(count), min(CASE WHEN source != 'corpus' THEN first END),"
+				      " sum(class = 2), sum(count), min(CASE WHEN source != 'corpus' AND first > 0 THEN first END),"
 				      " max(CASE WHEN source != 'corpus' THEN last END) FROM pair", err);
 	gint64 *const into[] = {&s->n_pairs, &s->n_corpus, &s->n_run, &s->n_import, &s->n_good, &s->n_failed, &s->n_seen, &s->oldest, &s->newest};
 	int r = st ? db_step(m, st, err) : -err->code;

@@ -260,15 +260,14 @@ static int update(struct kg_memory *m, gint64 id, const struct kg_memory_pair *p
 {
 	g_autofree char *verdict = NULL, *reason = NULL;
 	const char *source = how == PUT_CORPUS || !known->id ? pair->source ?: "run" : known->source;
-	gint64 count = MAX(pair->count, 1), first = pair->first > 0 && pair->first < when ? pair->first : when;
+	gint64 first = pair->first > 0 && pair->first < when ? pair->first : when;
+	gint64 count = how == PUT_SEEN ? known->count + MAX(pair->count, 1) : MAX(known->count, pair->count);
 	int r = show_last(m, id, &verdict, &reason, err);
 
 	if (r < 0)
 		return r;
-	if (known->id)
-		count = how == PUT_SEEN ? known->count + count : MAX(known->count, how == PUT_CORPUS ? 0 : count);
-	else if (how == PUT_CORPUS)
-		count = 0; /* nobody has asked for it yet */
+	if (known->first > 0 && (!first || known->first < first))
+		first = known->first;
 	sqlite3_stmt *st = db_prepare(m, "UPDATE pair SET source = ?2, name = coalesce(?3, name), engine = coalesce(?4, engine), count = ?5,"
 				      " first = ?6, last = ?7, class = ?8 WHERE id = ?1", err);
 	if (!st)
@@ -278,8 +277,8 @@ static int update(struct kg_memory *m, gint64 id, const struct kg_memory_pair *p
 	db_bind_text(st, 3, pair->name);
 	db_bind_text(st, 4, pair->engine);
 	sqlite3_bind_int64(st, 5, count);
-	sqlite3_bind_int64(st, 6, known->id ? MIN(known->first, first) : first);
-	sqlite3_bind_int64(st, 7, how == PUT_CORPUS && known->id ? known->last : MAX(known->last, when));
+	sqlite3_bind_int64(st, 6, first);
+	sqlite3_bind_int64(st, 7, MAX(known->last, when));
 	enum pair_class class = pair_classify(verdict, reason, source);
 	sqlite3_bind_int(st, 8, class);
 	r = db_run(m, st, err);
@@ -296,7 +295,8 @@ int memory_put(struct kg_memory *m, const struct kg_memory_pair *pair, const GPt
 {
 	struct known known = {0};
 	guint8 key[16];
-	gint64 when = pair->when > 0 ? pair->when : now(), id;
+	/* Nobody has asked for a shipped pair yet. */
+	gint64 when = how == PUT_CORPUS ? 0 : pair->when > 0 ? pair->when : now(), id;
 
 	make_key(pair->prompt, pair->program, key);
 	int r = find_known(m, key, &known, err);
