@@ -130,7 +130,8 @@ static void tell_actor(struct stim *s)
 	static const char *const names[] = {"comm", "pid", "tid", "ppid", "uid", "gid", "elapsed_ns", "usage.switches", "usage.minor_faults",
 					    "usage.major_faults", "usage.cpu_ns"};
 	const struct rusage *a = &s->begin, *b = &s->end;
-	long long values[] = {0, s->actor, s->actor, s->main, s->uid >= 0 ? s->uid : (long)getuid(), s->uid >= 0 ? s->uid : (long)getgid(), ns(s->t_end) - ns(s->t_begin),
+	long long values[] = {0, s->actor, s->actor, s->main, s->uid >= 0 ? s->uid : (long)getuid(),
+			      s->uid >= 0 ? s->uid : (long)getgid(), ns(s->t_end) - ns(s->t_begin),
 			      b->ru_nvcsw + b->ru_nivcsw - a->ru_nvcsw - a->ru_nivcsw, b->ru_minflt - a->ru_minflt, b->ru_majflt - a->ru_majflt,
 			      cpu_ns(b) - cpu_ns(a)};
 
