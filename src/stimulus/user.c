@@ -16,8 +16,13 @@
 #include <sys/sdt.h>
 
 /* Attach points: uprobe:PATH:kgent_stimulus_called, and the USDT probe kgent:tick with the number of the round and the value. */
+#ifdef __clang__
+#define AS_IT_IS __attribute__((noinline, used))
+#else
+#define AS_IT_IS __attribute__((noipa, used)) /* no copy of it under another name either */
+#endif
 long kgent_stimulus_called(long value);
-__attribute__((noinline, noclone, used)) long kgent_stimulus_called(long value)
+AS_IT_IS long kgent_stimulus_called(long value)
 {
 	__asm__ volatile("" : "+r"(value) : : "memory");
 	return value + 1;
