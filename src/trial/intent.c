@@ -229,7 +229,12 @@ static void add_row(GPtrArray *expects, const struct deriving *d, const struct v
 	struct kg_trial_expect *e = kg_trial_expect_add(expects, KG_TRIAL_ROW);
 
 	add_parts(d, d->intent->by, each, e);
-	kg_trial_want_add(e->wants, known.own && !each ? v->compare : KG_TRIAL_AT_LEAST, v->is);
+	if (over_time && known.own && v->compare == KG_TRIAL_IS) { /* bpftrace loses what comes between printing a map and clearing it */
+		kg_trial_want_add(e->wants, KG_TRIAL_AT_LEAST, "1");
+		kg_trial_want_add(e->wants, KG_TRIAL_AT_MOST, v->is);
+	} else {
+		kg_trial_want_add(e->wants, known.own && !each ? v->compare : KG_TRIAL_AT_LEAST, v->is);
+	}
 	e->field = g_strdup(v->field);
 	e->several = !known.all || (known.each && !each);
 	e->over_time = over_time;
