@@ -76,6 +76,9 @@ static int start(const struct opening *o, const struct vm_opts *vm, int timeout_
 
 	if (!r && box_wake(box, timeout_ms, &e))
 		r = not_awake(box, &e, o, err);
+	/* what is said of a kernel must be of that kernel */
+	if (!r && strcmp(box->release, o->kernel->release))
+		r = kg_error_set(err, KG_E_TOOL, STAGE, "%s is kept as Linux %s, but Linux %s answered", o->kernel->name, o->kernel->release, box->release);
 	if (r)
 		kg_sandbox_free(box);
 	else
@@ -160,8 +163,7 @@ static int from_state(struct opening *o, struct kg_sandbox **ret, struct kg_erro
 	int lock = tree_lock(lock_path, left_ms(o, G_MAXINT32));
 
 	r = restore(o, ret, &e);
-	if (r == -KG_E_NOTFOUND || r == -KG_E_TOOL) {
-		kg_error_clear(&e);
+	if (r) {
 		r = boot_and_save(o, err);
 		if (!r)
 			r = restore(o, ret, err);

@@ -22,8 +22,11 @@
 #define QMP_LINE_MAX (1u << 20)
 #define TAKE_MS 10000
 #define QEMU "qemu-system-x86_64"
-/* -1: restart at once, which -no-reboot makes the end of QEMU. Addresses stay the same, which is of use in a saved state and no secret. */
-#define APPEND "console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr"
+/*
+ * panic=-1: restart at once, which -no-reboot makes the end of QEMU. no_timer_check: on a busy host an emulated timer can be late, which the
+ * kernel would take for a broken one. nokaslr: addresses stay the same in a saved state anyway, and are no secret.
+ */
+#define APPEND "console=ttyS0 quiet panic=-1 oops=panic no_timer_check mitigations=off nokaslr"
 
 char *vm_qemu(struct kg_error *err)
 {
