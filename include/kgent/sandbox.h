@@ -26,6 +26,7 @@
  *                            enabled for children of the root)
  *   lo                       up, with 127.0.0.1 and ::1
  *   users                    root and nobody; everything is run as root
+ *   functions                available_filter_functions is a copy of the kernel's own list, taken away when a module comes or goes
  *   modules                  those of data/sandbox/modules are loaded; the others of `kgent kernel add --module` too
  */
 #pragma once
@@ -36,8 +37,9 @@
 struct kg_sandbox_opts {
 	const char *kernel;      /**< a name of `kgent kernel list`, or the beginning of exactly one ("6.12") */
 	const char *cache_dir;   /**< NULL: kg_paths_cache() */
-	int memory_mib;          /**< of the guest; 0: 1024; at least 384 */
-	int boot_timeout_ms;     /**< until the guest program answers; 0: 120000 for a boot, of which a saved state takes at most 20000 */
+	int memory_mib;          /**< of the guest; 0: 1024; at least 640 */
+	int boot_timeout_ms;     /**< of a boot, until the guest program answers; 0: 120000. A saved state takes at most 20 s more, saving one at most
+				      two minutes */
 	int silence_timeout_ms;  /**< a guest that does not answer for so long hangs; 0: 15000 */
 	gboolean no_saved_state; /**< boot, and save nothing */
 	/** Told what takes long: "booting 6.1.0-56-cloud-amd64 once, to save its state". May be NULL. */

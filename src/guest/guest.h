@@ -55,6 +55,11 @@ int command_patience_ms(void);
 /* The limits of all commands together, from the memory that is free now. */
 void command_limit_memory(void);
 
+/* --- functions.c: the list of traceable functions, kept --- */
+void functions_keep(void);
+/* Before a command starts: is what was kept still right? */
+void functions_check(void);
+
 /* --- the clock and memory --- */
 int64_t now_ns(void);
 uint64_t memory_available(void);

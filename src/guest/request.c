@@ -148,6 +148,7 @@ static void rest(uint32_t id)
 	static void *taken[4096];
 	size_t n = 0;
 
+	functions_keep();
 	write_text("/proc/sys/vm/drop_caches", "3\n");
 	for (; n < 4096 && free_bytes > reserve + step; n++) {
 		taken[n] = mmap(NULL, step, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -187,6 +188,7 @@ void request_handle(const struct kg_guest_header *h, const char *payload)
 		handle_put(h->id, payload, h->len);
 		break;
 	case KG_GUEST_START:
+		functions_check();
 		answer_done(h->id, command_start(h->id, payload, h->len));
 		break;
 	case KG_GUEST_SIGNAL:

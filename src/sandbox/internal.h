@@ -129,8 +129,10 @@ struct vm {
 	GString *log;           /* the console's last bytes */
 	GString *errors;        /* QEMU's own messages */
 	gboolean is_kvm;
+	int saved, save_to;     /* while its state is saved: a pipe from QEMU, and the file */
+	int save_error;         /* errno value, or 0 */
 };
-#define VM_INIT {.child = KG_CHILD_INIT, .port = -1, .console = -1, .qmp = -1}
+#define VM_INIT {.child = KG_CHILD_INIT, .port = -1, .console = -1, .qmp = -1, .saved = -1, .save_to = -1}
 struct vm_opts {
 	gboolean is_kvm;
 	int memory_mib;

@@ -13,6 +13,7 @@
 #define BOOT_MS 120000
 #define RESTORE_MS 20000
 #define REST_MS 60000
+#define LOCK_MS 240000 /* somebody else boots and saves it */
 #define SAVE_MS 60000
 #define SILENCE_MS 15000
 #define NO_PORT "there is no port to the host" /* src/guest/main.c */
@@ -21,7 +22,7 @@ struct opening {
 	const struct kg_kernel *kernel;
 	const struct kg_sandbox_opts *opts;
 	int memory_mib;
-	gint64 until_us;
+	gint64 until_us; /* of the boot that is under way; each has all of the time */
 	gboolean is_kvm;
 	char *vmlinuz, *hash, *key;
 };
@@ -76,11 +77,21 @@ static int start(const struct opening *o, const struct vm_opts *vm, int timeout_
 
 	if (!r && box_wake(box, timeout_ms, &e))
 		r = not_awake(box, &e, o, err);
+	/* what is said of a kernel must be of that kernel */
+	if (!r && strcmp(box->release, o->kernel->release))
+		r = kg_error_set(err, KG_E_TOOL, STAGE, "%s is kept as Linux %s, but Linux %s answered", o->kernel->name, o->kernel->release, box->release);
 	if (r)
 		kg_sandbox_free(box);
 	else
 		*ret = box;
 	return r;
+}
+
+static void begin_boot(struct opening *o)
+{
+	int ms = o->opts->boot_timeout_ms > 0 ? o->opts->boot_timeout_ms : BOOT_MS;
+
+	o->until_us = g_get_monotonic_time() + ms * (gint64)1000;
 }
 
 static int boot(struct opening *o, int ram, struct kg_sandbox **ret, struct kg_error *err)
@@ -90,6 +101,7 @@ static int boot(struct opening *o, int ram, struct kg_sandbox **ret, struct kg_e
 			     .incoming = -1, .has_qmp = ram >= 0};
 	int r = initramfs_shared(o->opts->cache_dir, TRUE, &shared, &hash, err);
 
+	begin_boot(o);
 	if (!r)
 		r = initramfs_open(shared, o->kernel, &vm.initrd, err);
 	if (r)
@@ -107,7 +119,7 @@ static int restore(struct opening *o, struct kg_sandbox **ret, struct kg_error *
 		return -KG_E_NOTFOUND;
 	struct vm_opts vm = {.is_kvm = o->is_kvm, .memory_mib = o->memory_mib, .vmlinuz = o->vmlinuz, .initrd = -1, .ram = s.ram,
 			     .incoming = s.device, .has_qmp = TRUE};
-	int r = start(o, &vm, left_ms(o, RESTORE_MS), ret, err);
+	int r = start(o, &vm, RESTORE_MS, ret, err);
 
 	state_clear(&s);
 	if (!r)
@@ -133,9 +145,9 @@ static int boot_and_save(struct opening *o, struct kg_error *err)
 	if (!r)
 		r = boot(o, s.ram, &box, err);
 	if (!r)
-		r = box_rest(box, left_ms(o, REST_MS), err);
+		r = box_rest(box, REST_MS, err);
 	if (!r)
-		r = vm_save(&box->vm, device, left_ms(o, SAVE_MS), err);
+		r = vm_save(&box->vm, device, SAVE_MS, err);
 	kg_sandbox_free(box);
 	if (device >= 0)
 		close(device);
@@ -157,11 +169,10 @@ static int from_state(struct opening *o, struct kg_sandbox **ret, struct kg_erro
 	if (r != -KG_E_NOTFOUND)
 		state_remove(o->kernel, o->key);
 	kg_error_clear(&e);
-	int lock = tree_lock(lock_path, left_ms(o, G_MAXINT32));
+	int lock = tree_lock(lock_path, LOCK_MS);
 
 	r = restore(o, ret, &e);
-	if (r == -KG_E_NOTFOUND || r == -KG_E_TOOL) {
-		kg_error_clear(&e);
+	if (r) {
 		r = boot_and_save(o, err);
 		if (!r)
 			r = restore(o, ret, err);
@@ -204,10 +215,8 @@ static void opening_clear(struct opening *o)
 static int open_once(const struct kg_kernel *kernel, const struct kg_sandbox_opts *opts, gboolean is_kvm, struct kg_sandbox **ret,
 		     struct kg_error *err)
 {
-	int boot_ms = opts->boot_timeout_ms > 0 ? opts->boot_timeout_ms : BOOT_MS;
 	struct opening o = {.kernel = kernel, .opts = opts, .memory_mib = opts->memory_mib ? opts->memory_mib : KG_SANDBOX_MEMORY_MIB,
-			    .until_us = g_get_monotonic_time() + boot_ms * (gint64)1000, .is_kvm = is_kvm,
-			    .vmlinuz = g_build_filename(kernel->dir, "vmlinuz", NULL)};
+			    .is_kvm = is_kvm, .vmlinuz = g_build_filename(kernel->dir, "vmlinuz", NULL)};
 	int r = open_with(&o, ret, err);
 
 	opening_clear(&o);

@@ -21,7 +21,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define FORMAT 1
+#define FORMAT 2 /* of the directory, and of how the machine is started */
 #define STATES_MAX 2
 #define PAGE 4096u
 #define ROOM_SPARE (128u << 20)

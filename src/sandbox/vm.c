@@ -15,15 +15,20 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define LOG_MAX (64u << 10)
 #define QMP_LINE_MAX (1u << 20)
 #define TAKE_MS 10000
+#define STATE_PIPE_MAX (1 << 20) /* what an ordinary user may have: pipe(7) */
 #define QEMU "qemu-system-x86_64"
-/* -1: restart at once, which -no-reboot makes the end of QEMU. Addresses stay the same, which is of use in a saved state and no secret. */
-#define APPEND "console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr"
+/*
+ * panic=-1: restart at once, which -no-reboot makes the end of QEMU. no_timer_check: on a busy host an emulated timer can be late, which the
+ * kernel would take for a broken one. nokaslr: addresses stay the same in a saved state anyway, and are no secret.
+ */
+#define APPEND "console=ttyS0 quiet panic=-1 oops=panic no_timer_check mitigations=off nokaslr"
 
 char *vm_qemu(struct kg_error *err)
 {
@@ -43,6 +48,17 @@ char *vm_qemu(struct kg_error *err)
 
 /* --- QEMU's own protocol --- */
 
+/* Move what lies in the pipe into the file. QEMU answers nothing while the pipe is full, so this is done wherever it is waited for. */
+static void move_saved(struct vm *vm)
+{
+	char buf[65536];
+	ssize_t n;
+
+	while (vm->saved >= 0 && (n = read(vm->saved, buf, sizeof(buf))) > 0)
+		if (!vm->save_error && write(vm->save_to, buf, (size_t)n) != n)
+			vm->save_error = errno ? errno : EIO;
+}
+
 /* One line of QMP, without waiting longer than until [until_us]. Owned, or NULL. */
 static json_t *qmp_read(struct vm *vm, GString *in, gint64 until_us)
 {
@@ -56,12 +72,13 @@ static json_t *qmp_read(struct vm *vm, GString *in, gint64 until_us)
 			return line;
 		}
 		gint64 left = (until_us - g_get_monotonic_time()) / 1000;
-		struct pollfd p = {.fd = vm->qmp, .events = POLLIN};
+		struct pollfd p[2] = {{.fd = vm->qmp, .events = POLLIN}, {.fd = vm->saved, .events = POLLIN}};
 
-		if (left <= 0 || in->len > QMP_LINE_MAX || poll(&p, 1, (int)MIN(left, 100)) < 0)
+		if (left <= 0 || in->len > QMP_LINE_MAX || poll(p, 2, (int)MIN(left, 100)) < 0)
 			return NULL;
 		vm_listen(vm); /* a full console must not hold it up */
-		if (!p.revents)
+		move_saved(vm);
+		if (!p[0].revents)
 			continue;
 		ssize_t n = read(vm->qmp, buf, sizeof(buf));
 
@@ -242,12 +259,38 @@ static int take_state(struct vm *vm, int theirs, struct kg_error *err)
 	return kg_error_set(err, KG_E_TOOL, STAGE, "the saved state can't be restored: %s; %s", e.msg, words);
 }
 
-int vm_start(const struct vm_opts *opts, struct vm *ret, struct kg_error *err)
+/*
+ * The saved state as QEMU takes it: through a pipe, since reading it from a file by descriptor is deprecated in newer ones. It fits into one
+ * (some hundred KiB); where it does not, the file itself is given.
+ */
+static int state_pipe(int file)
 {
+	g_autofree char *data = NULL;
+	struct stat st;
+	int ends[2], r = -1;
+
+	if (fstat(file, &st) || st.st_size > STATE_PIPE_MAX || pipe2(ends, O_CLOEXEC))
+		return dup(file);
+	data = g_malloc((gsize)st.st_size + 1);
+	if (fcntl(ends[1], F_SETPIPE_SZ, STATE_PIPE_MAX) >= st.st_size && pread(file, data, (gsize)st.st_size, 0) == st.st_size &&
+	    write(ends[1], data, (gsize)st.st_size) == st.st_size)
+		r = ends[0];
+	close(ends[1]);
+	if (r < 0)
+		close(ends[0]);
+	return r < 0 ? dup(file) : r;
+}
+
+int vm_start(const struct vm_opts *given, struct vm *ret, struct kg_error *err)
+{
+	struct vm_opts copy = *given, *opts = &copy;
 	g_autofree char *qemu = vm_qemu(err);
 	int pairs[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}, theirs[3];
 	struct vm vm = VM_INIT;
 	int r = qemu ? 0 : -KG_E_TOOL, incoming = -1;
+
+	if (given->incoming >= 0)
+		copy.incoming = state_pipe(given->incoming);
 
 	for (int i = 0; i < 3 && !r; i++)
 		if ((i < 2 || opts->has_qmp) && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]))
@@ -262,6 +305,8 @@ int vm_start(const struct vm_opts *opts, struct vm *ret, struct kg_error *err)
 		if (r && pairs[i][0] >= 0)
 			close(pairs[i][0]);
 	}
+	if (copy.incoming >= 0)
+		close(copy.incoming);
 	if (r)
 		return r;
 	vm.port = pairs[0][0];
@@ -272,7 +317,7 @@ int vm_start(const struct vm_opts *opts, struct vm *ret, struct kg_error *err)
 	vm.log = g_string_new(NULL);
 	vm.errors = g_string_new(NULL);
 	vm.is_kvm = opts->is_kvm;
-	r = opts->incoming >= 0 ? take_state(&vm, incoming, err) : 0;
+	r = given->incoming >= 0 ? take_state(&vm, incoming, err) : 0;
 	if (r)
 		vm_end(&vm);
 	else
@@ -404,8 +449,13 @@ static int wait_saved(struct vm *vm, GString *in, gint64 until_us, struct kg_err
 		gboolean is_done = !g_strcmp0(status, "completed"), has_failed = !g_strcmp0(status, "failed");
 
 		json_decref(line);
-		if (!line || is_done)
-			return line ? 0 : -KG_E_TOOL;
+		if (!line)
+			return -KG_E_TOOL;
+		move_saved(vm);
+		if (vm->save_error)
+			return kg_error_set(err, KG_E_IO, STAGE, "the machine's state can't be saved: %s", g_strerror(vm->save_error));
+		if (is_done)
+			return 0;
 		if (has_failed)
 			return kg_error_set(err, KG_E_TOOL, STAGE, "the machine's state can't be saved: QEMU failed to write it");
 		g_usleep(5000);
@@ -418,7 +468,17 @@ int vm_save(struct vm *vm, int fd, int timeout_ms, struct kg_error *err)
 		"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"state\"}}", "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"fd:state\"}}", NULL};
 	gint64 until = g_get_monotonic_time() + timeout_ms * (gint64)1000;
 	g_autoptr(GString) in = g_string_new(NULL);
-	int r = qmp_steps(vm, in, steps, 2, fd, until, err);
+	int ends[2], r;
 
-	return r ? r : wait_saved(vm, in, until, err);
+	if (pipe2(ends, O_CLOEXEC))
+		return kg_error_set(err, KG_E_IO, STAGE, "no pipe: %s", g_strerror(errno));
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	vm->saved = ends[0];
+	vm->save_to = fd;
+	r = qmp_steps(vm, in, steps, 2, ends[1], until, err);
+	close(ends[1]);
+	if (!r)
+		r = wait_saved(vm, in, until, err);
+	close_fd(&vm->saved);
+	return r;
 }

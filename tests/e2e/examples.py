@@ -60,7 +60,7 @@ def judge(case, got, done):
     word, problem = got.get("judgement"), got.get("problem") or {}
     if problem.get("kind") == "no stimulus" or (problem and "can't be used" in str(problem.get("message"))):
         return True, problem["message"], None
-    if problem.get("kind") == "program failed" and "did not end in time" in problem["message"]:
+    if problem.get("kind") == "program failed" and "did not end" in problem["message"]:
         return True, f"this machine is too busy: {problem['message']}", None
     failed = [check for check in got.get("checks", []) if check["result"] == "failed"]
     if word == "not tried" and failed and failed[0]["name"] in ("attach points", "kernel verifier"):

@@ -214,6 +214,21 @@ parts_left() { find "$1" -name '.part-*' 2>/dev/null; }
 	[[ $output == *6.12\ *loads* ]]
 }
 
+@test "a kernel that is not what it is called answers nothing" {
+	needs_kernels
+	mkdir -p home/kgent/kernels
+	cp -a --sparse=always "$KGENT_TEST_CACHE/kgent/kernels/6.12" home/kgent/kernels/other
+	sed -i "s/\"release\": *\"[^\"]*\"/\"release\": \"$(uname -r)\"/" home/kgent/kernels/other/meta.json
+	[ "$(id -u)" != 0 ] || chown -R 65534:65534 home
+	CACHE=$PWD/home run --separate-stderr kgent check conn.bt --kernel other
+	[ "$status" = 6 ]
+	[[ $output == *"is kept as Linux $(uname -r), but Linux 6.12"* ]]
+	[[ $output == *"verdict: not loaded"* ]]
+	# nor for the running kernel, which an ordinary user may not ask
+	CACHE=$PWD/home run --separate-stderr kgent check conn.bt
+	[[ $output != *"verdict: loaded"* ]]
+}
+
 @test "check for kernels in JSON" {
 	needs_kernels
 	run --separate-stderr kgent check new.bt --kernel 6.1 --kernel 6.12 --json

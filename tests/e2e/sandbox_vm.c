@@ -389,6 +389,26 @@ static void test_restored(void **state)
 	(void)state;
 }
 
+/* The list of functions is a copy in a restored machine; it is the kernel's own, and goes when a module comes or goes. */
+static void test_functions(void **state)
+{
+	struct kg_sandbox *box = open_box("6.12");
+	struct kg_sandbox_output out = run(box, "cd /sys/kernel/tracing; grep -c available_filter_functions /proc/mounts; "
+					   "cp available_filter_functions /tmp/copy; grep -c '\\[brd\\]' /tmp/copy; rmmod brd");
+	g_auto(GStrv) counts = g_strsplit(out.out->str, "\n", -1);
+
+	assert_string_equal(counts[0], "2");
+	assert_true(atoi(counts[1]) > 0);
+	assert_int_equal(out.status, 0);
+	kg_sandbox_output_clear(&out);
+	out = run(box, "cd /sys/kernel/tracing; grep -c available_filter_functions /proc/mounts; cp available_filter_functions /tmp/own; "
+		       "grep -v '\\[brd\\]' /tmp/copy | sort > /tmp/a; sort /tmp/own > /tmp/b; cmp /tmp/a /tmp/b && echo same");
+	assert_string_equal(out.out->str, "0\nsame\n");
+	kg_sandbox_output_clear(&out);
+	kg_sandbox_free(box);
+	(void)state;
+}
+
 static void test_side_by_side(void **state)
 {
 	struct kg_sandbox *a = open_box("6.1"), *b = open_box("6.1"), *c = open_box("6.12");
@@ -422,11 +442,11 @@ static void test_killed(void **state)
 
 	start(box, argv, 0);
 	kill(kg_sandbox_pid(box), SIGKILL);
-	struct kg_sandbox_event e = wait_over(box, 5);
+	struct kg_sandbox_event e = wait_over(box, 15);
 
 	assert_int_equal(e.end, KG_SANDBOX_DIED);
 	assert_non_null(strstr(e.why, "SIGKILL"));
-	assert_true(seconds_since(begin) < 5);
+	assert_true(seconds_since(begin) < 15);
 	assert_int_equal(kg_sandbox_run(box, &again, &out, &err), -KG_E_TOOL);
 	assert_non_null(strstr(err.msg, "over"));
 	assert_nothing_left(box, before);
@@ -442,12 +462,12 @@ static void test_panic(void **state)
 		gint64 begin = g_get_monotonic_time();
 
 		start(box, argv, 0);
-		struct kg_sandbox_event e = wait_over(box, 10);
+		struct kg_sandbox_event e = wait_over(box, 30);
 
 		print_message("%s\n", e.why);
 		assert_int_equal(e.end, KG_SANDBOX_PANICKED);
 		assert_non_null(strstr(e.why, "sysrq"));
-		assert_true(seconds_since(begin) < 10);
+		assert_true(seconds_since(begin) < 30);
 		assert_nothing_left(box, before);
 	}
 	(void)state;
@@ -459,7 +479,7 @@ static void test_power_off(void **state)
 	const char *argv[] = {"poweroff", "-f", NULL};
 
 	start(box, argv, 0);
-	struct kg_sandbox_event e = wait_over(box, 10);
+	struct kg_sandbox_event e = wait_over(box, 30);
 
 	assert_int_equal(e.end, KG_SANDBOX_DIED);
 	assert_non_null(strstr(e.why, "switched the machine off"));
@@ -482,7 +502,7 @@ static void test_hung(void **state)
 	assert_int_equal(kg_sandbox_run(box, &c, &out, &err), -KG_E_TOOL);
 	assert_non_null(strstr(err.msg, "hung"));
 	assert_int_equal(kg_sandbox_end(box, NULL), KG_SANDBOX_HUNG);
-	assert_true(seconds_since(begin) < 10);
+	assert_true(seconds_since(begin) < 30);
 	assert_nothing_left(box, before);
 	(void)state;
 }
@@ -562,7 +582,7 @@ static void test_flood(void **state)
 	assert_int_equal(kg_sandbox_run(box, &limited, &out, &err), 0);
 	assert_int_equal(out.how, KG_SANDBOX_TOO_MUCH);
 	assert_int_equal(out.out->len, 1u << 20);
-	assert_true(seconds_since(begin) < 20);
+	assert_true(seconds_since(begin) < 60);
 	kg_sandbox_output_clear(&out);
 
 	assert_int_equal(kg_sandbox_start(box, &dropping, &id, &err), 0);
@@ -671,7 +691,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_programs), cmocka_unit_test(test_load), cmocka_unit_test(test_commands), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_restored), cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_killed), cmocka_unit_test(test_panic),
+		cmocka_unit_test(test_restored), cmocka_unit_test(test_functions), cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_killed), cmocka_unit_test(test_panic),
 		cmocka_unit_test(test_power_off), cmocka_unit_test(test_hung), cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_fork_bomb),
 		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_flood), cmocka_unit_test(test_unfetched), cmocka_unit_test(test_orphan),
 		cmocka_unit_test(test_damaged_state), cmocka_unit_test(test_wrong_calls),
