@@ -190,6 +190,8 @@ int corpus_sync(struct kg_memory *m, struct kg_error *err)
 		return 0;
 	int r = kg_corpus_open((const char *const *)dirs, &cases, err);
 	if (!r)
+		r = vectors_prepare(m, err);
+	if (!r)
 		r = db_begin(m, err);
 	return r ? r : db_end(m, sync_cases(m, cases, state, err), err);
 }

@@ -7,6 +7,7 @@
  */
 #include "internal.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #define BUSY_MS 30000
@@ -59,6 +60,17 @@ static const struct {
 	{SQLITE_NOMEM, KG_E_NOMEM, NULL},
 };
 
+/* A table of ours that is not there, or not as we made it. Any other error in a statement is a mistake of this code, and no damage. */
+static gboolean is_lost_table(const char *message)
+{
+	static const char *const says[] = {"no such table", "no such column", "no such view", "vtable constructor failed", "malformed"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(says); i++)
+		if (strstr(message, says[i]))
+			return TRUE;
+	return FALSE;
+}
+
 int db_error(struct kg_memory *m, int code, struct kg_error *err)
 {
 	enum kg_errc errc = KG_E_IO;
@@ -69,8 +81,7 @@ int db_error(struct kg_memory *m, int code, struct kg_error *err)
 			errc = errors[i].code;
 			hint = errors[i].hint;
 		}
-	/* A table that is not there was lost, or never made by us: both are damage. */
-	if ((code & 0xff) == SQLITE_ERROR)
+	if ((code & 0xff) == SQLITE_ERROR && m->db && is_lost_table(sqlite3_errmsg(m->db)))
 		errc = KG_E_PARSE;
 	gboolean is_new = err && !err->code;
 	kg_error_set(err, errc, "memory", "%s: %s", m->path, m->db ? sqlite3_errmsg(m->db) : sqlite3_errstr(code));

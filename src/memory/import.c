@@ -39,6 +39,8 @@ static int import(struct kg_memory *m, const char *text, gsize len, struct kg_me
 	int r = memory_refuse_read_only(m, err);
 
 	if (!r)
+		r = vectors_prepare(m, err);
+	if (!r)
 		r = db_begin(m, err);
 	return r ? r : db_end(m, records_read(text, len, &sink, err), err);
 }

@@ -34,6 +34,7 @@ struct kg_memory {
 	gboolean read_only;
 	gboolean read_only_asked; /* by the caller; else because the file is */
 	gboolean is_temporary;    /* there is no file */
+	guint64 inode;            /* of the file that was opened */
 	int depth;                /* transactions that are open, one in the other */
 	GHashTable *statements;   /* SQL (its address) -> sqlite3_stmt */
 	GPtrArray *notes;
@@ -156,6 +157,8 @@ typedef gint8 vector[VECTOR_DIMS];
 /* The vector of a query; -KG_E_NOTFOUND: it has none (no words), or the embedding can't be had. */
 int vectors_query(struct kg_memory *m, const char *query, vector ret, struct kg_error *err);
 int vectors_rank(struct kg_memory *m, const vector query, const struct allowed *allowed, struct top *top, struct kg_error *err);
+/* Before many vectors_put(): they are made at once, not at the next search. */
+int vectors_prepare(struct kg_memory *m, struct kg_error *err);
 /* Give a wording its vector, or take it away. In a transaction. */
 int vectors_put(struct kg_memory *m, gint64 wording, const char *text, struct kg_error *err);
 int vectors_drop(struct kg_memory *m, gint64 wording, struct kg_error *err);

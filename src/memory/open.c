@@ -99,10 +99,19 @@ static int open_temporary(struct kg_memory *m, struct kg_error *err)
 	return r;
 }
 
+/* What is moved aside later must be this file, and not a new one that another kgent has put in its place. */
+static void note_inode(struct kg_memory *m)
+{
+	struct stat st;
+
+	m->inode = stat(m->path, &st) < 0 ? 0 : st.st_ino;
+}
+
 static int open_to_write(struct kg_memory *m, struct kg_error *err)
 {
 	int r = memory_file_create(m->path, err);
 
+	note_inode(m);
 	if (!r)
 		r = db_open(m->path, FALSE, FALSE, &m->db, err);
 	/* SQLite opens a file for reading where it can't be written, and says nothing. */
@@ -181,13 +190,10 @@ static guint salvage(struct kg_memory *m, const char *aside)
 static int begin_anew(struct kg_memory *m, struct kg_error *err)
 {
 	g_autofree char *aside = NULL;
-	struct stat st;
 	int r;
 
 	db_close(m);
-	if (stat(m->path, &st) < 0)
-		return kg_error_set(err, KG_E_IO, "memory", "%s: %s", m->path, g_strerror(errno));
-	r = memory_file_aside(m->path, st.st_ino, &aside, err);
+	r = memory_file_aside(m->path, m->inode, &aside, err);
 	if (!r)
 		r = open_to_write(m, err);
 	if (r || !aside)
@@ -252,6 +258,7 @@ static int open_memory(struct kg_memory *m, struct kg_error *err)
 
 	if (!strcmp(m->path, ":memory:"))
 		return open_temporary(m, err);
+	note_inode(m); /* before it is looked at */
 	enum file_kind kind = memory_file_kind(m->path, &version);
 	if (kind == FILE_NEWER || kind == FILE_FOREIGN)
 		return refuse(m, kind, version, err);

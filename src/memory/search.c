@@ -134,7 +134,7 @@ static int prepare_vector(struct searching *s, struct kg_error *err)
 
 	if (s->q->legs == KG_MEMORY_WORDS)
 		return 0;
-	if (!s->m->read_only)
+	if (!s->m->read_only || s->m->is_temporary)
 		r = vectors_complete(s->m, err);
 	if (!r) {
 		r = vectors_query(s->m, s->query, s->vector, err);

@@ -19,7 +19,8 @@
 #define CHUNK_BYTES (PER_CHUNK * VECTOR_DIMS)
 /* A number of a vector of length 1 is about 1/16; a half is the largest that is kept as it is. */
 #define SCALE (127 / 0.5)
-#define BATCH 64
+#define BATCH 64          /* of a server */
+#define BATCH_BUILTIN 1024
 #define MEAN_SHARE 0.9f
 #define MEAN_CHUNKS 16
 #define MEAN_FEW 50
@@ -132,7 +133,7 @@ static int embedding_id(struct kg_memory *m, struct kg_error *err)
 		return 0;
 	load_names(m);
 	r = find_embedding(m, err);
-	if (r || m->embedding > 0 || m->read_only)
+	if (r || m->embedding > 0 || (m->read_only && !m->is_temporary))
 		return r;
 	r = make_embedding(m, err);
 	m->embedding = 0;
@@ -229,18 +230,21 @@ static int mark_done(struct kg_memory *m, gint64 from, gint64 to, struct kg_erro
 	return db_run(m, st, err);
 }
 
+int vectors_prepare(struct kg_memory *m, struct kg_error *err)
+{
+	return m->embed == kg_embed_builtin ? embedding_id(m, err) : 0;
+}
+
 int vectors_put(struct kg_memory *m, gint64 wording, const char *text, struct kg_error *err)
 {
 	gboolean is_done;
 	vector v;
 	int r = mark_missing(m, wording, err);
 
-	/* A server is not asked in the middle of a transaction: the wording waits for vectors_complete(). */
-	if (r || m->embed != kg_embed_builtin)
+	/* A server is not asked in the middle of a transaction, and for one pair the cards are not read: it waits for vectors_complete(). */
+	if (r || m->embed != kg_embed_builtin || m->embedding <= 0)
 		return r;
-	r = embedding_id(m, err);
-	if (!r)
-		r = embed(m, &text, 1, &v, &is_done);
+	r = embed(m, &text, 1, &v, &is_done);
 	if (!r)
 		r = keep(m, wording, v, err);
 	return r ? r : mark_done(m, wording - 1, wording, err);
@@ -449,7 +453,7 @@ static int find_missing(struct kg_memory *m, struct missing *missing, gint64 *re
 	if (!st)
 		return -err->code;
 	sqlite3_bind_int64(st, 1, m->embedding);
-	sqlite3_bind_int(st, 2, BATCH);
+	sqlite3_bind_int(st, 2, m->embed == kg_embed_builtin ? BATCH_BUILTIN : BATCH);
 	while ((r = db_step(m, st, err)) > 0) {
 		gint64 id = sqlite3_column_int64(st, 0);
 		*ret_from = sqlite3_column_int64(st, 2);
@@ -474,7 +478,7 @@ static int keep_all(struct kg_memory *m, const struct missing *missing, const ve
 
 int vectors_complete(struct kg_memory *m, struct kg_error *err)
 {
-	g_autofree vector *v = g_new(vector, BATCH);
+	g_autofree vector *v = g_new(vector, BATCH_BUILTIN);
 	guint n_batches = m->embed == kg_embed_builtin ? G_MAXUINT : MAX_BATCHES;
 	gboolean is_done = TRUE;
 	int r = embedding_id(m, err);

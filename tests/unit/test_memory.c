@@ -125,6 +125,10 @@ static void assert_whole(struct kg_memory *m)
 	assert_int_equal(number(m, "SELECT count(*) FROM outcome WHERE pair NOT IN (SELECT id FROM pair)"), 0);
 	assert_int_equal(number(m, "SELECT count(*) FROM pair WHERE id NOT IN (SELECT pair FROM wording)"), 0);
 	assert_int_equal(number(m, "SELECT count(*) FROM pair JOIN wording ON wording.pair = pair.id WHERE wording.class != pair.class"), 0);
+	/* A search gives a vector to what has none yet. */
+	GPtrArray *hits = NULL;
+	assert_int_equal(kg_memory_search(m, "anything", NULL, &hits, NULL), 0);
+	g_ptr_array_unref(hits);
 	assert_int_equal(kg_memory_stats(m, &stats, NULL), 0);
 	assert_int_equal(stats.n_vectors, stats.n_wordings);
 	kg_memory_stats_clear(&stats);
@@ -841,6 +845,47 @@ static void garbage_is_moved_aside(void **state)
 	kg_memory_free(m);
 }
 
+static int learn_one(int who)
+{
+	g_autofree char *program = g_strdup_printf("program of %d", who);
+	struct kg_memory *m = open_empty();
+
+	learn(m, "count opens", program, "loaded", NULL, NULL);
+	kg_memory_free(m);
+	return 0;
+}
+
+/* All of them find the damage; one moves the file aside, and nobody moves the new one. */
+static void several_at_once_find_the_damage(void **state)
+{
+	g_autofree char *folder = g_path_get_dirname(file);
+	pid_t pids[4];
+	int status;
+
+	(void)state;
+	g_mkdir_with_parents(folder, 0700);
+	for (int round = 0; round < 5; round++) {
+		remove_all(folder);
+		g_mkdir_with_parents(folder, 0700);
+		assert_true(g_file_set_contents(file, "this was a memory once", -1, NULL));
+		for (int i = 0; i < 4; i++)
+			if (!(pids[i] = fork()))
+				_exit(learn_one(i));
+		for (int i = 0; i < 4; i++) {
+			assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+			assert_int_equal(status, 0);
+		}
+		struct kg_memory *m = open_empty();
+		assert_int_equal(n_pairs(m), 4);
+		assert_whole(m);
+		kg_memory_free(m);
+		g_autofree char *aside = find_aside();
+		assert_true(file_has(aside, "this was a memory once"));
+		g_remove(aside);
+		assert_null(find_aside());
+	}
+}
+
 static void overwrite(long at, long n)
 {
 	FILE *f = fopen(file, "r+b");
@@ -922,6 +967,7 @@ static void reading_only_changes_nothing(void **state)
 	assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
 	m = open_empty();
 	learn(m, "count opens", "x", "loaded", NULL, NULL);
+	assert_whole(m);
 	kg_memory_free(m);
 	g_autofree char *was = contents(file, &before);
 	m = open_with(&opts);
@@ -1129,6 +1175,7 @@ int main(int argc, char **argv)
 		test(a_newer_file_is_not_touched),
 		test(a_file_of_others_is_not_touched),
 		test(garbage_is_moved_aside),
+		test(several_at_once_find_the_damage),
 		test(damage_anywhere_is_survived),
 		test(what_can_be_read_is_saved),
 		test(reading_only_changes_nothing),
