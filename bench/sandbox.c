@@ -37,13 +37,14 @@ static int wait_for_output(struct kg_sandbox *box, struct kg_error *err)
 {
 	struct kg_sandbox_command trace = {.argv = bpftrace}, connect = {.argv = connections};
 	struct kg_sandbox_event e;
-	int id, other, r = kg_sandbox_start(box, &trace, &id, err);
+	int id, other = 0, r = kg_sandbox_start(box, &trace, &id, err);
 	g_autoptr(GString) seen = g_string_new(NULL);
 
-	if (!r)
-		r = kg_sandbox_start(box, &connect, &other, err);
 	while (!r && !strstr(seen->str, "connect\n")) {
-		r = kg_sandbox_next(box, 60000, &e, err);
+		if (!other && strstr(seen->str, "Attaching"))
+			r = kg_sandbox_start(box, &connect, &other, err);
+		if (!r)
+			r = kg_sandbox_next(box, 60000, &e, err);
 		if (e.kind != KG_SANDBOX_OUTPUT)
 			return kg_error_set(err, KG_E_TOOL, "bench", "the program printed nothing: %s", seen->str);
 		if (e.id == id)

@@ -70,9 +70,9 @@ static gboolean is_named(const struct kg_bt_attach *a, const char *probe)
 {
 	const struct kg_probe_info *info = kg_probe_info(a->kind);
 	const char *colon = strchr(probe, ':'), *last = strrchr(probe, ':'), *target = strrchr(a->target, ':');
-	gsize n = colon ? (gsize)(colon - probe) : strlen(probe);
+	g_autofree char *kind = g_strndup(probe, colon ? (gsize)(colon - probe) : strlen(probe));
 
-	if (!info || a->is_wildcard || (strncmp(probe, info->name, n) && strncmp(probe, info->modern, n)))
+	if (!info || a->is_wildcard || (strcmp(kind, info->name) && strcmp(kind, info->modern)))
 		return FALSE;
 	if (!colon)
 		return !*a->target;

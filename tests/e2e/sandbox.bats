@@ -52,6 +52,10 @@ setup() {
 	END
 }
 
+teardown() {
+	! mountpoint -q small || umount small
+}
+
 needs_kernels() { [ -z "$WHY_NOT" ] || skip "$WHY_NOT"; }
 json() { python3 -c '
 import json, sys
@@ -161,9 +165,8 @@ parts_left() { find "$1" -name '.part-*' 2>/dev/null; }
 	[ "$(id -u)" = 0 ] || skip "needs root, to make a small disk"
 	mkdir small
 	mount -t tmpfs -o size=600m,mode=1777 none small || skip "no file system can be mounted"
-	mkdir -p small/kgent/kernels
-	cp -a --sparse=always "$KGENT_TEST_CACHE/kgent/kernels/6.12" small/kgent/kernels/
-	rm -rf small/kgent/kernels/6.12/state-*
+	mkdir -p small/kgent/kernels/6.12
+	tar -C "$KGENT_TEST_CACHE/kgent/kernels/6.12" --exclude='state-*' -cf - . | tar -C small/kgent/kernels/6.12 -xf -
 	chown -R 65534:65534 small
 	CACHE=$PWD/small run --separate-stderr kgent check conn.bt --kernel 6.12
 	umount small
