@@ -6,6 +6,7 @@
  */
 #include "ask.h"
 #include "asking.h"
+#include "show.h"
 
 #include <kgent/brief.h>
 #include <kgent/text.h>
