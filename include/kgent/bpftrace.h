@@ -229,6 +229,9 @@ int kg_bt_version_compare(const struct kg_bt_version *a, const struct kg_bt_vers
 int kg_bt_check(const struct kg_bt_program *program, struct kg_profile *profile, const struct kg_bt_version *version,
 		GPtrArray *diags);
 
+/** What this release lacks of the language, a line each with what to write instead: array of owned strings, for people and models. */
+GPtrArray *kg_bt_lacking(const struct kg_bt_version *version);
+
 /** A builtin variable of the language. */
 struct kg_bt_builtin {
 	const char *name;   /**< "arg0" stands for arg0 to arg9, "sarg0" likewise */

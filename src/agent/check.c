@@ -366,8 +366,8 @@ static void load_refused(const struct checking *c, struct kg_check *check, const
 	const struct kg_bt_attach *attach = res->probe ? boxed_find_attach(c->verdict->program, res->probe) : NULL;
 	g_autofree char *line = attach ? g_strdup_printf("line %d: ", attach->loc.line) : g_strdup("");
 
-	says(check, KG_CHECK_FAILED, "%s%s%s%s%s%s", line, res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
-	     f->insn ? " at instruction " : "", f->insn ?: "");
+	says(check, KG_CHECK_FAILED, "%s%s%s%s%s%s%s%s", line, res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
+	     f->insn ? " at instruction " : "", f->insn ?: "", f->source ? ", source line: " : "", f->source ?: "");
 	check->mend = g_strdup(f->explanation ?: res->mend);
 }
 

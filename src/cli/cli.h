@@ -33,6 +33,8 @@ kg_command_fn kg_cmd_explain; /* kgent explain FILE.bt */
 kg_command_fn kg_cmd_probes;  /* kgent probes WORDS|ATTACH-POINT */
 kg_command_fn kg_cmd_kernel;  /* kgent kernel add|list|show|remove */
 kg_command_fn kg_cmd_doctor;  /* kgent doctor */
+kg_command_fn kg_cmd_config;  /* kgent config show */
+kg_command_fn kg_cmd_memory;  /* kgent memory list|show|... */
 
 extern const char kg_kernel_more[]; /* the end of its help */
 
