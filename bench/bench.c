@@ -5,8 +5,18 @@
  *   kgent-bench search N WORDS     probe search
  *   kgent-bench functions          how many functions the profile has
  *   kgent-bench parse N FILE       parsing a bpftrace program
+ *   kgent-bench brief N SENTENCE   building what a model is told
+ *   kgent-bench talk N             a conversation of three rounds with a model that answers at once
+ *   kgent-bench growth N           resident bytes after a tenth of N such conversations, and after all of them
+ *   kgent-bench memory N SENTENCE  searching the memory ($KGENT_MEMORY)
+ *   kgent-bench open N             opening it, with the shipped examples taken up
+ *   kgent-bench rounds N           N rounds of searching and learning: how much main memory (bytes) the process has after a tenth of them,
+ *                                  and how much more at the end; the same pairs are learned again and again
  */
+#include "models.h"
+
 #include <kgent/agent.h>
+#include <kgent/memory.h>
 #include <kgent/paths.h>
 
 #include <stdio.h>
@@ -120,8 +130,88 @@ static int parse(int n, const char *file)
 	return 0;
 }
 
+static int search_memory(int n, const char *sentence)
+{
+	struct kg_memory_opts opts = {0};
+	struct kg_memory *m = NULL;
+	struct kg_error err = {0};
+	int code = kg_memory_open(&opts, &m, &err);
+
+	for (int i = -1; i < n && !code; i++) { /* the first reads the cards */
+		GPtrArray *hits = NULL;
+		gint64 begin = now_ns();
+		code = kg_memory_search(m, sentence, NULL, &hits, &err);
+		if (!code && i >= 0)
+			printf("%" G_GINT64_FORMAT "\n", now_ns() - begin);
+		g_clear_pointer(&hits, g_ptr_array_unref);
+	}
+	kg_memory_free(m);
+	return code ? fail(&err) : 0;
+}
+
+static int open_memory(int n)
+{
+	struct kg_memory_opts opts = {0};
+	struct kg_error err = {0};
+
+	for (int i = 0; i < n; i++) {
+		struct kg_memory *m = NULL;
+		gint64 begin = now_ns();
+		if (kg_memory_open(&opts, &m, &err))
+			return fail(&err);
+		printf("%" G_GINT64_FORMAT "\n", now_ns() - begin);
+		kg_memory_free(m);
+	}
+	return 0;
+}
+
+static gint64 resident_bytes(void)
+{
+	g_autofree char *text = NULL;
+	gint64 pages = 0;
+
+	if (g_file_get_contents("/proc/self/statm", &text, NULL, NULL))
+		pages = g_ascii_strtoll(strchr(text, ' ') ?: "", NULL, 10);
+	return pages * 4096;
+}
+
+static int round_of(struct kg_memory *m, int i, struct kg_error *err)
+{
+	g_autofree char *prompt = g_strdup_printf("count opens of process number %d", i % 50);
+	struct kg_memory_pair pair = {.prompt = prompt, .program = (char *)"x { }", .verdict = (char *)"loaded"};
+	g_autoptr(GPtrArray) hits = NULL;
+	int code = kg_memory_search(m, prompt, NULL, &hits, err);
+
+	return code ?: kg_memory_learn(m, &pair, err);
+}
+
+static int rounds(int n)
+{
+	struct kg_memory_opts opts = {0};
+	struct kg_memory *m = NULL;
+	struct kg_error err = {0};
+	gint64 first = 0;
+	int code = kg_memory_open(&opts, &m, &err);
+
+	for (int i = 0; i < n && !code; i++) {
+		code = round_of(m, i, &err);
+		if (i == n / 10)
+			first = resident_bytes();
+	}
+	if (!code)
+		printf("%" G_GINT64_FORMAT "\n%" G_GINT64_FORMAT "\n", first, resident_bytes() - first);
+	kg_memory_free(m);
+	return code ? fail(&err) : 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && !strcmp(argv[1], "memory"))
+		return search_memory(atoi(argv[2]), argv[3]);
+	if (argc == 3 && !strcmp(argv[1], "open"))
+		return open_memory(atoi(argv[2]));
+	if (argc == 3 && !strcmp(argv[1], "rounds"))
+		return rounds(atoi(argv[2]));
 	if (argc == 3 && !strcmp(argv[1], "answer"))
 		return answer(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "search"))
@@ -130,5 +220,9 @@ int main(int argc, char **argv)
 		return functions();
 	if (argc == 4 && !strcmp(argv[1], "parse"))
 		return parse(atoi(argv[2]), argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "brief"))
+		return bench_brief(atoi(argv[2]), argv[3]);
+	if (argc == 3 && (!strcmp(argv[1], "talk") || !strcmp(argv[1], "growth")))
+		return bench_rounds(atoi(argv[2]), !strcmp(argv[1], "growth"));
 	return 2;
 }

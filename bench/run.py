@@ -4,7 +4,9 @@
 Numbers are printed, never asserted. Median and 95th percentile over the repetitions that each row names.
 """
 import glob
+import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -147,9 +149,69 @@ def bench_memory():
         print(f"  {name:58} {run[1] / 1e6:9.1f} MB" if run else f"  {name:58} could not be measured here")
 
 
+def bench_models():
+    table("what a model is told (< 30 ms)")
+    row("the brief, warm profile", inside("brief", "100", "count file opens by container image"))
+    table("three rounds with a model that answers at once (< 1 s)")
+    row("kgent's own share: no build, no load", inside("talk", "30"))
+    row("bpftrace --version, which one round would start", BPFTRACE and times([BPFTRACE, "--version"], 20))
+    grown = inside("growth", "334")
+    print(f"\n{'memory over 1,000 rounds (grows by nothing)':60}")
+    if grown and len(grown) == 2:
+        print(f"  {'after 100 rounds':58} {grown[0] * 1e3:9.1f} MB\n  {'after 1,000 rounds':58} {grown[1] * 1e3:9.1f} MB")
+    else:
+        print(f"  {'kgent':58} could not be measured here")
+
+
+NOUNS = """file opens|reads|writes|tcp connections|page faults|context switches|signals|forks|disk requests|retransmits|mmap calls|futex waits
+ |name lookups|mounts|timers|interrupts|lock contention|memory allocations|system calls|sleeps""".replace("\n", "").split("|")
+WAYS = """count {}|histogram of {} latency|print {}|which process causes the most {}|{} per second|how long do {} take|average size of {}|who is behind {}
+ |trace failed {}|top 10 {}""".replace("\n", "").split("|")
+KEYS = "by process|by user|by cpu|by file name|for nginx|for postgres|of pid 4711|every 5 seconds|slower than 10 ms|in a container".split("|")
+
+
+def fill_memory(path, n):
+    """n different pairs, made of the words of this field."""
+    dice = random.Random(1)
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        for i in range(n):
+            ask = f"{dice.choice(WAYS).format(dice.choice(NOUNS).strip())} {dice.choice(KEYS)} {dice.choice(KEYS)}".strip()
+            file.write(json.dumps({"request": ask, "bpf": f"tracepoint:x:y{i % 500} /pid == {i}/ {{ @[comm] = count(); }}"}) + "\n")
+        file.flush()
+        return run_once([KGENT, "memory", "import", file.name], limit=600)
+
+
+def bench_pairs():
+    sentence = "how long do tcp connections take to be established, by process"
+    with tempfile.TemporaryDirectory() as folder:
+        for n, aim in ((10000, 10), (100000, 50)):
+            os.environ["KGENT_MEMORY"] = os.path.join(folder, f"{n}.db")
+            filled = fill_memory(os.environ["KGENT_MEMORY"], n)
+            table(f"memory of {n} pairs: a search (< {aim} ms)")
+            if not filled:
+                print("  it could not be filled")
+                continue
+            row("both rankings", inside("memory", "30", sentence))
+            row("words that all have: \"count reads by process\"", inside("memory", "30", "count reads by process"))
+            row("new process: kgent memory search", times([KGENT, "memory", "search", sentence], 10))
+            export = os.path.join(folder, "export")
+            with open(export, "w", encoding="utf-8") as out:
+                subprocess.run([KGENT, "memory", "export"], stdout=out, check=True)
+            row("grep -i of four words in the same pairs", times(["grep", "-ciE", "long|tcp|connections|established", export], 10))
+            row(f"importing {n} pairs", [filled[0]])
+        os.environ["KGENT_MEMORY"] = os.path.join(folder, "small.db")
+        table("memory of the shipped examples")
+        row("opening, the first time", inside("open", "1"))
+        row("opening", inside("open", "30"))
+        grown = inside("rounds", "1000")
+        print(f"  {'main memory after 100 rounds, and grown by in 900 more':58} "
+              + (f"{grown[0] * 1e9 / 1e6:9.1f} MB {grown[1] * 1e9 / 1e6:8.2f} MB" if grown else "could not be measured here"))
+        del os.environ["KGENT_MEMORY"]
+
+
 def main():
     subprocess.run(["ninja", "-C", BUILD, "bench/kgent-bench"], check=True, stdout=subprocess.DEVNULL)
-    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_disasm, bench_memory):
+    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_disasm, bench_pairs, bench_models, bench_memory):
         bench()
 
 

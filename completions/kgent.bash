@@ -1,9 +1,9 @@
 # bash completion for kgent
 _kgent() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word command=ask i
-	local commands="ask check diff explain disasm probes doctor help"
+	local commands="ask check diff explain disasm probes doctor memory config help"
 	local common="--json --quiet --help --version"
-	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --engine --profile"
+	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --no-memory --profile --engine --no-model --provider --base-url --model --trials --samples --max-tokens --max-cost --offline --fresh --summarize"
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -16,15 +16,21 @@ _kgent() {
 	--profile) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
 	-p | --pid) mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur") && return ;;
 	-c | --command) mapfile -t COMPREPLY < <(compgen -c -- "$cur") && return ;;
-	--engine) mapfile -t COMPREPLY < <(compgen -W "auto builtin" -- "$cur") && return ;;
+	--engine) mapfile -t COMPREPLY < <(compgen -W "auto builtin model" -- "$cur") && return ;;
+	--provider) mapfile -t COMPREPLY < <(compgen -W "openai anthropic command:" -- "$cur") && return ;;
+	--source) mapfile -t COMPREPLY < <(compgen -W "corpus run import" -- "$cur") && return ;;
 	--for) mapfile -t COMPREPLY < <(compgen -W "5s 10s 30s 1min" -- "$cur") && return ;;
 	esac
 	case $command in
 	ask) mapfile -t COMPREPLY < <(compgen -W "$commands $ask $common" -- "$cur") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W "--allow --annotate --bound --contract --html --mutate --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
 	diff) mapfile -t COMPREPLY < <(compgen -W "--allow --bound --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
-	explain | disasm) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	disasm) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
 	probes) mapfile -t COMPREPLY < <(compgen -W "--limit --profile $common" -- "$cur") ;;
+	explain) mapfile -t COMPREPLY < <(compgen -W "--profile --model $common" -- "$cur"; compgen -f -- "$cur") ;;
+	config) mapfile -t COMPREPLY < <(compgen -W "show $common" -- "$cur") ;;
+	memory) mapfile -t COMPREPLY < <(compgen -W "list show search forget recall import export stats --limit --good --failed --kernel \
+		--source --programs --corpus --output --force --all --yes $common" -- "$cur"; compgen -f -- "$cur") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W "--refresh $common" -- "$cur") ;;
 	help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;

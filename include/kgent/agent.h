@@ -154,11 +154,18 @@ const struct kg_check *kg_verdict_failed(const struct kg_verdict *verdict);
 /** The checks as a table for people: a line each, "passed  syntax  ...", what to do below where there is something. */
 void kg_verdict_table(const struct kg_verdict *verdict, gboolean color, GString *out);
 
+struct kg_model;
+struct kg_loop_result;
+
 /** Everything that is known at the end of a request, for the final object of --json (docs/json.md). NULL members are left out or null. */
 struct kg_report {
 	const char *prompt;
 	const char *file;          /**< of kgent check */
-	const char *engine;        /**< "builtin" */
+	const char *engine;        /**< "builtin" or "model" */
+	const struct kg_model *model;         /**< that was asked */
+	const struct kg_loop_result *loop;    /**< of the model engine */
+	const char *refusal_hint;  /**< what can be done about the refusal */
+	const char *summary;       /**< the model's, of what was found */
 	const char *language;      /**< "bpftrace" */
 	const char *program;
 	const char *intent_json;   /**< what kg_intent_json() gave */
@@ -192,5 +199,5 @@ struct kg_explanation {
 int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, const struct kg_bpftrace *tool,
 		       struct kg_explanation **ret, struct kg_error *err);
 struct kg_explanation *kg_explanation_free(struct kg_explanation *explanation);
-/** One JSON object on one line: type "explanation", file, text, points, findings, exit. */
-void kg_explanation_json(const struct kg_explanation *explanation, const char *file, int exit, GString *out);
+/** One JSON object on one line: type "explanation", file, text, points, findings, model_text, exit. [said]: a model's words, or NULL. */
+void kg_explanation_json(const struct kg_explanation *explanation, const char *file, const char *said, int exit, GString *out);

@@ -245,6 +245,8 @@ guint kg_bt_count_inline(const struct kg_bt_program *program);
 void kg_bt_lower_inline(struct kg_bt_program *program);
 /** The text that [program] was parsed from, with blanks in their stead: all other places stay. Owned. */
 char *kg_bt_without_inline(const struct kg_bt_program *program, const char *text);
+/** What this release lacks of the language, a line each with what to write instead: array of owned strings, for people and models. */
+GPtrArray *kg_bt_lacking(const struct kg_bt_version *version);
 
 /** A builtin variable of the language. */
 struct kg_bt_builtin {

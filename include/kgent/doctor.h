@@ -4,7 +4,7 @@
  *
  * Looks at everything that kgent needs: the kernel's facts (a profile), the kinds of attach points, privileges as capabilities,
  * bpftrace, kgent's own data and cache, and model servers on this machine. Mounts nothing, loads nothing that stays, sends nothing
- * over a network (model servers are looked for on the loopback address only), and never shows a key.
+ * over a network (model servers are looked for, and asked for their models, on the loopback address only), and never shows a key.
  */
 #pragma once
 
@@ -37,7 +37,7 @@ struct kg_doctor {
 /** All zero looks at this machine. */
 struct kg_doctor_opts {
 	struct kg_profile_opts profile;
-	const guint16 *ports; /**< where model servers are looked for on 127.0.0.1, 0-terminated; NULL: the usual ones */
+	const char *ports; /**< where model servers are looked for on 127.0.0.1: "11434,8080", "none"; NULL: as configured */
 };
 
 /**

@@ -86,6 +86,7 @@ struct kg_event {
 	const char *target;          /**< of the attach point; what the context holds follows from the two */
 	GPtrArray *fields;           /**< struct kg_input *: the context's fields by name */
 	struct kg_word context;      /**< address of the context */
+	const struct kg_input *packet_length; /**< of packet programs: bytes; else NULL */
 	/* the executor's own */
 	void *own;
 };
@@ -158,6 +159,9 @@ uint64_t kg_symex_value(struct kg_symex *x, struct kg_word w);
 const char *kg_symex_reason(const struct kg_symex *x); /**< of the last KG_UNKNOWN */
 /** Make [wish] true too if that is possible; else the model stays. For telling values in counterexamples. */
 gboolean kg_symex_prefer(struct kg_symex *x, struct kg_word wish);
+
+/** Prefer 0 for memory that the program never wrote: so the interpreter begins. */
+void kg_symex_prefer_cleared(struct kg_symex *x);
 
 /** The world of the last model, for a replay of the run on [event] which began in [from] and read what [path] read. */
 struct kg_world *kg_symex_world(struct kg_symex *x, const struct kg_object *object, const struct kg_event *event, const struct kg_path *path);

@@ -484,8 +484,8 @@ static void load_refused(struct kg_check *check, const struct kg_load_result *re
 {
 	const struct kg_verifier_finding *f = &res->finding;
 
-	says(check, KG_CHECK_FAILED, "%s%s%s%s%s", res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
-	     f->insn ? " at instruction " : "", f->insn ?: "");
+	says(check, KG_CHECK_FAILED, "%s%s%s%s%s%s%s", res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
+	     f->insn ? " at instruction " : "", f->insn ?: "", f->source ? ", source line: " : "", f->source ?: "");
 	check->mend = g_strdup(f->explanation ?: res->mend);
 }
 

@@ -147,7 +147,7 @@ static const char *answer_name(enum kg_answer answer)
 	return answer == KG_YES ? "yes" : answer == KG_NO ? "no" : "unknown";
 }
 
-void kg_explanation_json(const struct kg_explanation *explanation, const char *file, int exit, GString *out)
+void kg_explanation_json(const struct kg_explanation *explanation, const char *file, const char *said, int exit, GString *out)
 {
 	json_t *points = json_array();
 
@@ -158,7 +158,7 @@ void kg_explanation_json(const struct kg_explanation *explanation, const char *f
 							answer_name(point->usable), "why", kg_json_text(point->why), "fields",
 							json_fields(point->fields)));
 	}
-	kg_json_append(json_pack("{s:s, s:o, s:o, s:o, s:o, s:i}", "type", "explanation", "file", kg_json_text(file), "text",
-				 kg_json_text(explanation->text), "points", points, "findings", kg_json_findings(explanation->diags), "exit",
-				 exit), out);
+	kg_json_append(json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i}", "type", "explanation", "file", kg_json_text(file), "text",
+				 kg_json_text(explanation->text), "points", points, "findings", kg_json_findings(explanation->diags),
+				 "model_text", kg_json_text(said), "exit", exit), out);
 }

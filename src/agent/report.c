@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <kgent/agent.h>
+#include <kgent/loop.h>
 #include <kgent/run.h>
 
 #include <stdlib.h>
@@ -69,8 +70,9 @@ json_t *kg_json_findings(const GPtrArray *diags)
 static json_t *problem(const struct kg_report *report)
 {
 	if (report->refusal)
-		return json_pack("{s:s, s:o, s:o, s:o}", "kind", "refused", "message", kg_json_text(report->refusal->why), "words",
-				 texts(report->refusal->left), "close", texts(report->refusal->close));
+		return json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", "refused", "message", kg_json_text(report->refusal->why), "words",
+				 texts(report->refusal->left), "close", texts(report->refusal->close), "hint",
+				 kg_json_text(report->refusal_hint));
 	if (report->error && report->error->code)
 		return json_pack("{s:s, s:o, s:o}", "kind", kg_errc_name(report->error->code), "message", kg_json_text(report->error->msg),
 				 "hint", kg_json_text(report->error->hint));
@@ -128,6 +130,42 @@ static json_t *proof(const struct kg_verdict *verdict)
 	return value ?: json_null();
 }
 
+static json_t *number_or_null(gint64 n)
+{
+	return n < 0 ? json_null() : json_integer(n);
+}
+
+/* The rounds of a model before the program that is the answer; all of them where there is none. */
+static json_t *trials(const struct kg_loop_result *loop)
+{
+	json_t *list = json_array();
+
+	for (guint i = 0; loop && loop->rounds && i < loop->rounds->len; i++) {
+		const struct kg_round *r = loop->rounds->pdata[i];
+		if (loop->is_good && i + 1 == loop->rounds->len)
+			break;
+		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "round", (int)r->number, "answer",
+						      kg_answer_kind_name(r->kind), "program", kg_json_text(r->program), "says", kg_json_text(r->says),
+						      "verdict", kg_json_text(r->verdict), "failures", texts(r->failures), "mends", texts(r->mends),
+						      "cached", r->is_cached, "tokens_in", number_or_null(r->tokens_in), "tokens_out",
+						      number_or_null(r->tokens_out)));
+	}
+	return list;
+}
+
+static json_t *model(const struct kg_report *report)
+{
+	const struct kg_loop_result *loop = report->loop;
+
+	if (!report->model || !loop)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "provider", kg_model_protocol(report->model), "name",
+			 kg_json_text(kg_model_name(report->model)), "address", kg_json_text(kg_model_address(report->model)), "rounds",
+			 (int)(loop->rounds ? loop->rounds->len : 0), "requests", (int)loop->requests, "tokens_in", number_or_null(loop->tokens_in),
+			 "tokens_out", number_or_null(loop->tokens_out), "cost", loop->is_cost_known ? json_real(loop->cost) : json_null(),
+			 "cards", texts(loop->cards), "examples", texts(loop->examples));
+}
+
 static json_t *intent(const char *json)
 {
 	json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
@@ -152,7 +190,11 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "findings", kg_json_findings(report->verdict ? report->verdict->diags : NULL));
 	json_object_set_new(object, "proof", proof(report->verdict));
 	json_object_set_new(object, "mutants", report->verdict && report->verdict->mutation ? mutation(report->verdict->mutation) : json_null());
-	json_object_set_new(object, "trials", json_array()); /* one object a trial in a VM, once there are trials */
+	json_object_set_new(object, "trials", trials(report->loop));
+	json_object_set_new(object, "model", model(report));
+	json_object_set_new(object, "known", texts(report->loop ? report->loop->known : NULL));
+	json_object_set_new(object, "question", kg_json_text(report->loop && !report->loop->is_good ? report->loop->question : NULL));
+	json_object_set_new(object, "summary", kg_json_text(report->summary));
 	json_object_set_new(object, "notes", texts(report->notes));
 	json_object_set_new(object, "problem", problem(report));
 	json_object_set_new(object, "run", run(report->run));

@@ -323,7 +323,8 @@ static struct kg_bt_ty record_member(struct kg_bt_check *c, const char *record, 
 				  record, e->text, own->loc.line);
 		return ty;
 	}
-	if (!c->profile || strchr(record, '{')) /* a member whose type has no name: nothing can be looked up by it */
+	/* A type without a name ("union {...}" of struct in6_addr) can't be looked up by its name: the compiler knows its fields. */
+	if (!c->profile || strchr(record, '{'))
 		return ty;
 	r = kg_profile_member(c->profile, record, e->text, &f, &err);
 	if (r == 0)

@@ -330,3 +330,17 @@ void kg_bt_check_features(struct kg_bt_check *c)
 	for (guint i = 0; i < p->map_decls->len; i++)
 		need(c, FT_MAP_DECL, ((struct kg_bt_node *)p->map_decls->pdata[i])->loc);
 }
+
+GPtrArray *kg_bt_lacking(const struct kg_bt_version *version)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+	gboolean is_old = version->major == 0;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+		if (is_old && version->minor < rows[i].since)
+			g_ptr_array_add(list, rows[i].hint ? g_strdup_printf("%s: %s", rows[i].what, rows[i].hint) : g_strdup(rows[i].what));
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		if (is_old && version->minor < names[i].since)
+			g_ptr_array_add(list, names[i].hint ? g_strdup_printf("%s: %s", names[i].name, names[i].hint) : g_strdup(names[i].name));
+	return list;
+}

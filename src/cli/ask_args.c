@@ -21,8 +21,20 @@ const struct kg_option kg_ask_options[] = {
 	{"force", 0, NULL, "let -o replace a file"},
 	{"explain", 0, NULL, "show how the sentence was understood, part by part"},
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
-	{"engine", 0, "NAME", "who writes the program: auto or builtin"},
+	{"no-memory", 0, NULL, "do not keep this request in memory"},
 	{"profile", 0, "DIR", "answer for the kernel of this profile instead of the running one"},
+	{"engine", 0, "NAME", "who writes the program: auto, builtin or model"},
+	{"no-model", 0, NULL, "never ask a model"},
+	{"provider", 0, "NAME", "openai (every server of its protocol), anthropic, or command:PROGRAM ARGS"},
+	{"base-url", 0, "URL", "the model server's address, with or without /v1"},
+	{"model", 0, "NAME", "the model, as its server calls it"},
+	{"trials", 0, "N", "how many programs the model may try (3)"},
+	{"samples", 0, "N", "answers asked for in a round; the best one counts (1)"},
+	{"max-tokens", 0, "N", "at most so many tokens for this question, all rounds together"},
+	{"max-cost", 0, "DOLLARS", "at most so many dollars for this question"},
+	{"offline", 0, NULL, "ask no server: answer from the cache of earlier answers only"},
+	{"fresh", 0, NULL, "do not use the cache of earlier answers"},
+	{"summarize", 0, NULL, "let the model sum up what was found"},
 	{NULL},
 };
 
@@ -44,23 +56,19 @@ static int take_pid(const char *value, int *ret, struct kg_error *err)
 	return 0;
 }
 
-static int take_engine(const char *value, struct kg_error *err)
-{
-	if (!strcmp(value, "auto") || !strcmp(value, "builtin"))
-		return 0;
-	if (!strcmp(value, "model"))
-		return wrong_value(err, "engine", value, "the model engine is not there yet; auto and builtin are");
-	return wrong_value(err, "engine", value, "the engines are auto and builtin");
-}
-
 static int take_option(struct kg_ask_args *args, const char *name, const char *value, struct kg_error *err)
 {
+	const struct kg_setting_info *setting = kg_setting_find(name);
+
 	if (!strcmp(name, "for"))
 		return kg_cli_duration(value, &args->for_ns) ? 0 : wrong_value(err, name, value, "a time is like 5s, 1.5min, 250ms or 2h");
 	if (!strcmp(name, "pid"))
 		return take_pid(value, &args->pid, err);
-	if (!strcmp(name, "engine"))
-		return take_engine(value, err);
+	if (setting) {
+		g_ptr_array_add(args->settings, (gpointer)setting->name);
+		g_ptr_array_add(args->settings, (gpointer)(value ?: "true"));
+		return 0;
+	}
 	if (!strcmp(name, "allow"))
 		g_ptr_array_add(args->allowed, (gpointer)value);
 	else if (!strcmp(name, "command"))
@@ -77,6 +85,10 @@ static int take_option(struct kg_ask_args *args, const char *name, const char *v
 		args->force = TRUE;
 	else if (!strcmp(name, "explain"))
 		args->explain = TRUE;
+	else if (!strcmp(name, "summarize"))
+		args->summarise = TRUE;
+	else if (!strcmp(name, "no-memory"))
+		args->no_memory = TRUE;
 	return 0;
 }
 
@@ -90,6 +102,9 @@ static int check_together(const struct kg_ask_args *args, struct kg_error *err)
 	if (args->command && (args->dry_run || args->output || args->profile))
 		return kg_error_set(err, KG_E_INVAL, "options", "--command starts a command, and with --dry-run, --output or --profile nothing "
 				    "is run");
+	if (args->summarise && (args->dry_run || args->output || args->profile))
+		return kg_error_set(err, KG_E_INVAL, "options", "--summarize sums up what was found, and with --dry-run, --output or --profile "
+				    "nothing is run");
 	if (args->force && !args->output)
 		return kg_error_set(err, KG_E_INVAL, "options", "--force says how --output writes, and there is no --output");
 	return 0;
@@ -125,6 +140,7 @@ int kg_ask_args_parse(int argc, char **argv, struct kg_ask_args *args, struct kg
 	enum kg_option_found found;
 
 	args->allowed = g_ptr_array_new();
+	args->settings = g_ptr_array_new();
 	while ((found = kg_option_next(&walk, &option, err)) != KG_OPTION_END) {
 		if (found == KG_OPTION_WRONG)
 			return -KG_E_INVAL;
@@ -137,6 +153,7 @@ int kg_ask_args_parse(int argc, char **argv, struct kg_ask_args *args, struct kg
 			return code;
 	}
 	g_ptr_array_add(args->allowed, NULL);
+	g_ptr_array_add(args->settings, NULL);
 	int code = check_together(args, err);
 	return code ? code : take_prompt(words, args, err);
 }
@@ -161,4 +178,5 @@ void kg_ask_args_clear(struct kg_ask_args *args)
 {
 	g_clear_pointer(&args->prompt, g_free);
 	g_clear_pointer(&args->allowed, g_ptr_array_unref);
+	g_clear_pointer(&args->settings, g_ptr_array_unref);
 }

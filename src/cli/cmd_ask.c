@@ -8,42 +8,24 @@
 #include "ask.h"
 #include "command.h"
 #include "files.h"
+#include "remember.h"
 #include "show.h"
 #include "watch.h"
 
+#include <kgent/memory.h>
 #include <kgent/paths.h>
 #include <kgent/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define GO_ON (-1)
-
-/* A request on its way. Each step fills its part. */
-struct asking {
-	const struct kg_cli *cli;
-	struct kg_ask_args args;
-	struct kg_cards *cards;
-	struct kg_lexicon *lexicon;
-	struct kg_profile *profile;
-	struct kg_intent *intent;
-	struct kg_refusal *refusal;
-	struct kg_command command;
-	struct kg_candidate *candidate;
-	struct kg_bpftrace tool; /* path NULL: there is none */
-	struct kg_verdict *verdict;
-	struct kg_run_result run;
-	gboolean has_run;
-	GPtrArray *notes;
-	struct kg_error err;
-};
-
 /* ---------------------------------------------------------------- understanding */
 
-static int end_by_error(struct asking *a)
+int kg_ask_end_by_error(struct asking *a)
 {
 	kg_cli_error(a->cli, &a->err);
 	return kg_cli_exit(&a->err);
@@ -64,45 +46,14 @@ static int open_knowledge(struct asking *a)
 	return GO_ON;
 }
 
-static void show_list(const char *before, const GPtrArray *list, const char *quote, GString *out)
-{
-	if (!list || !list->len)
-		return;
-	g_string_append(out, before);
-	for (guint i = 0; i < list->len; i++) {
-		g_string_append(out, quote);
-		kg_text_escape(list->pdata[i], -1, out);
-		g_string_append_printf(out, "%s%s", quote, i + 1 < list->len ? ", " : "\n");
-	}
-}
-
-static void show_refusal(const struct kg_refusal *refusal)
-{
-	g_autoptr(GString) out = g_string_new("kgent: ");
-
-	kg_text_escape(refusal->why, -1, out);
-	g_string_append_c(out, '\n');
-	show_list("  words not understood: ", refusal->left, "\"", out);
-	if (refusal->close && refusal->close->len) {
-		g_string_append(out, "  what can be asked instead:\n");
-		for (guint i = 0; i < refusal->close->len; i++) {
-			g_string_append(out, "    ");
-			kg_text_escape(refusal->close->pdata[i], -1, out);
-			g_string_append_c(out, '\n');
-		}
-	}
-	kg_cli_err(out->str);
-}
-
+/* A refusal is not the end: a model may have its turn. */
 static int understand(struct asking *a)
 {
+	if (!kg_ask_has_builtin(a))
+		return GO_ON;
 	int code = kg_understand(a->lexicon, a->profile, a->args.prompt, &a->intent, &a->refusal, &a->err);
 
-	if (code == -KG_E_REFUSED && a->refusal) {
-		show_refusal(a->refusal);
-		return KG_EXIT_REFUSED;
-	}
-	return code ? end_by_error(a) : GO_ON;
+	return code && !(code == -KG_E_REFUSED && a->refusal) ? kg_ask_end_by_error(a) : GO_ON;
 }
 
 /* The inode of the first pid namespace is fixed. Source: linux/proc_ns.h, PROC_PID_INIT_INO, since 3.8. */
@@ -126,33 +77,41 @@ static gboolean filters_by_process_id(const struct kg_intent *intent)
 	return FALSE;
 }
 
-/* The command line adds to what the sentence says, or overrides it. */
-static int apply_options(struct asking *a)
+int kg_ask_start_command(struct asking *a)
 {
-	if (a->args.for_ns)
-		a->intent->for_ns = a->args.for_ns;
 	if ((a->args.pid || a->args.command) && knows_processes_by_other_numbers()) {
 		kg_error_set(&a->err, KG_E_UNSUPPORTED, "options", "--pid and --command don't work in a pid namespace of its own "
 			     "(a container): the kernel knows the process by another number");
 		kg_error_hint(&a->err, "run kgent outside of the container, or with the host's pid namespace (docker run --pid=host)");
-		return end_by_error(a);
+		return kg_ask_end_by_error(a);
 	}
-	if (filters_by_process_id(a->intent) && knows_processes_by_other_numbers())
-		g_ptr_array_add(a->notes, g_strdup("kgent runs in a pid namespace of its own (a container): process ids are the host's"));
 	if (a->args.command && kg_command_start(&a->command, a->args.command, &a->err)) {
 		kg_cli_error(a->cli, &a->err);
 		return KG_EXIT_USAGE;
 	}
-	if (a->args.pid || a->command.pid)
-		kg_ask_restrict(&a->args, a->args.pid ?: a->command.pid, a->intent);
 	return GO_ON;
+}
+
+/* The command line adds to what the sentence says, or overrides it. */
+static int apply_options(struct asking *a)
+{
+	if (a->args.for_ns && a->intent)
+		a->intent->for_ns = a->args.for_ns;
+	if (a->intent && filters_by_process_id(a->intent) && knows_processes_by_other_numbers())
+		g_ptr_array_add(a->notes, g_strdup("kgent runs in a pid namespace of its own (a container): process ids are the host's"));
+	if (!a->intent) /* a command is started once it is known that somebody answers */
+		return GO_ON;
+	int code = kg_ask_start_command(a);
+	if (code == GO_ON && (a->args.pid || a->command.pid))
+		kg_ask_restrict(&a->args, a->args.pid ?: a->command.pid, a->intent);
+	return code;
 }
 
 static int explain(struct asking *a)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 
-	if (a->args.explain) {
+	if (a->args.explain && a->intent) {
 		kg_intent_explain(a->intent, out);
 		g_string_append_c(out, '\n');
 		kg_cli_err(out->str);
@@ -160,19 +119,29 @@ static int explain(struct asking *a)
 	return GO_ON;
 }
 
-static void take_notes(struct asking *a, const GPtrArray *notes)
+void kg_ask_take_notes(struct asking *a, const GPtrArray *notes)
 {
 	for (guint i = 0; notes && i < notes->len; i++)
 		g_ptr_array_add(a->notes, g_strdup(notes->pdata[i]));
 }
 
+/* What can't be had together here, or has no attach point on this kernel: a model may know another way. */
+static gboolean is_for_model(const struct asking *a)
+{
+	return kg_ask_has_model(a) && (a->err.code == KG_E_REFUSED || a->err.code == KG_E_UNSUPPORTED);
+}
+
 static int synthesise(struct asking *a)
 {
-	take_notes(a, a->intent->notes);
+	if (!a->intent)
+		return GO_ON;
+	kg_ask_take_notes(a, a->intent->notes);
 	if (!kg_synthesise(a->intent, a->profile, &a->candidate, &a->err)) {
-		take_notes(a, a->candidate->notes);
+		kg_ask_take_notes(a, a->candidate->notes);
 		return GO_ON;
 	}
+	if (is_for_model(a))
+		return GO_ON;
 	if (a->args.pid || a->args.command)
 		kg_error_hint(&a->err, "%s is a condition on the process, as if the sentence had said it", a->args.pid ? "--pid" : "--command");
 	kg_cli_error(a->cli, &a->err);
@@ -182,16 +151,27 @@ static int synthesise(struct asking *a)
 
 /* ---------------------------------------------------------------- checking and showing */
 
-static int check(struct asking *a)
+void kg_ask_find_tool(struct asking *a)
 {
 	_cleanup_error_ struct kg_error no_tool = {0}; /* said by the checks that need it */
-	struct kg_check_opts opts = {.profile = a->profile, .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid};
 
-	if (!kg_bpftrace_find(&a->tool, &no_tool))
-		opts.tool = &a->tool;
+	if (!a->tool.path)
+		kg_bpftrace_find(&a->tool, &no_tool);
+}
+
+static int check(struct asking *a)
+{
+	kg_ask_find_tool(a);
+	struct kg_check_opts opts = {.profile = a->profile, .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid,
+				     .tool = a->tool.path ? &a->tool : NULL};
+
+	if (a->verdict) { /* the model's program was checked by its loop */
+		kg_show_exact_mends(a->cli, a->verdict);
+		return GO_ON;
+	}
 	int code = kg_check_program(a->candidate->program, strlen(a->candidate->program), &opts, &a->verdict, &a->err);
 	if (code)
-		return end_by_error(a);
+		return kg_ask_end_by_error(a);
 	kg_show_exact_mends(a->cli, a->verdict);
 	return GO_ON;
 }
@@ -224,9 +204,14 @@ static int show(struct asking *a)
 
 	kg_show_program(text, strlen(text), is_answer ? cli->color_out : cli->color_err, program);
 	kg_show_findings(a->verdict->diags, "program", text, cli->color_err, rest);
-	if (!cli->quiet || a->verdict->word >= KG_VERDICT_UNLOADED) {
+	g_autofree char *author = kg_ask_author(a);
+	gboolean is_short = cli->quiet && a->verdict->word < KG_VERDICT_UNLOADED;
+	if (is_short && a->has_loop)
+		g_string_append_printf(rest, "written by %s\n", author);
+	if (!is_short) {
 		g_string_append_c(rest, '\n');
 		explain_program(a, rest);
+		g_string_append_printf(rest, "written by %s\n", author);
 		kg_verdict_table(a->verdict, cli->color_err, rest);
 	}
 	for (guint i = 0; i < a->notes->len && !cli->quiet; i++) {
@@ -257,7 +242,7 @@ static int write_program(struct asking *a)
 	if (!strcmp(a->args.output, "-")) /* with --json it is in the result, which comes there, too */
 		return a->cli->json || kg_cli_out(a->candidate->program) ? KG_EXIT_OK : KG_EXIT_OUTPUT;
 	if (kg_cli_write(a->args.output, a->candidate->program, a->args.force, &a->err))
-		return end_by_error(a);
+		return kg_ask_end_by_error(a);
 	kg_cli_note(a->cli, "written to %s", a->args.output);
 	return KG_EXIT_OK;
 }
@@ -324,41 +309,57 @@ static int run(struct asking *a)
 	struct kg_watch watch = {.cli = a->cli, .candidate = a->candidate, .intent = a->intent, .tool = &a->tool,
 				 .limits = &a->verdict->limits,
 				 .for_ns = a->candidate->for_ns, .pid = a->args.pid, .command = a->command.pid ? &a->command : NULL,
-				 .allow_unsafe = changes_system(a->verdict), .notes = a->notes};
+				 .allow_unsafe = changes_system(a->verdict), .notes = a->notes, .copy = a->args.summarise ? a->output : NULL};
 	int code = kg_watch_run(&watch, &a->run, &a->err);
 
 	a->has_run = a->run.diags != NULL;
 	if (code != KG_EXIT_OK)
 		kg_cli_error(a->cli, &a->err);
-	return code;
+	return code == KG_EXIT_OK && a->args.summarise ? GO_ON : code;
 }
 
 /* ---------------------------------------------------------------- the list */
 
 static int (*const steps[])(struct asking *) = {
+	kg_ask_open_config,
 	open_knowledge,
 	understand,
 	apply_options,
 	explain,
-	synthesise, /* a model engine takes its turn here, once there is one */
-	check,      /* proof and trials are rows of it */
+	synthesise,
+	kg_ask_model, /* where the builtin engine has no program; its answers are checked there, too */
+	check,        /* proof and trials are rows of it */
 	show,
 	write_program,
 	stop_unless_verified,
 	ask_to_run,
 	run,
+	kg_ask_summarise,
 };
+
+/* Once there is nothing more to wait for. A program that --pid or --command restricted does not answer the sentence alone. */
+static void remember(struct asking *a)
+{
+	struct kg_outcome outcome = {.prompt = a->args.prompt, .candidate = a->candidate, .verdict = a->verdict, .profile = a->profile,
+				     .run = a->has_run ? &a->run : NULL};
+
+	if (a->has_loop && !a->loop.is_good) /* the loop has kept what failed */
+		return;
+	if (a->candidate && a->verdict && !a->args.no_memory && !a->args.pid && !a->args.command && kg_memory_is_on())
+		kg_remember(a->cli, &outcome, a->notes);
+}
 
 static void report(struct asking *a, int code)
 {
 	g_autoptr(GString) intent = g_string_new(NULL);
 	g_autoptr(GString) out = g_string_new(NULL);
-	struct kg_report report = {.prompt = a->args.prompt, .engine = a->candidate ? a->candidate->engine : "builtin",
+	struct kg_report report = {.prompt = a->args.prompt, .engine = a->candidate ? a->candidate->engine : a->has_loop ? "model" : "builtin",
+				   .model = a->model, .loop = a->has_loop ? &a->loop : NULL, .refusal_hint = a->hint, .summary = a->summary,
 				   .language = a->candidate ? a->candidate->language : NULL,
 				   .program = a->candidate ? a->candidate->program : NULL, .verdict = a->verdict, .notes = a->notes,
 				   .refusal = a->refusal, .error = &a->err, .run = a->has_run ? &a->run : NULL, .exit = code};
 
-	if (a->intent) {
+	if (a->intent && !a->has_loop) {
 		kg_intent_json(a->intent, intent);
 		report.intent_json = intent->str;
 	}
@@ -371,9 +372,19 @@ static void clear(struct asking *a)
 	kg_command_end(&a->command);
 	if (a->has_run)
 		kg_run_result_clear(&a->run);
-	kg_verdict_free(a->verdict);
+	if (a->has_loop) { /* program and verdict are its own */
+		kg_loop_result_clear(&a->loop);
+	} else {
+		kg_verdict_free(a->verdict);
+		kg_candidate_free(a->candidate);
+	}
 	kg_bpftrace_clear(&a->tool);
-	kg_candidate_free(a->candidate);
+	kg_model_free(a->model);
+	kg_memory_free(a->memory);
+	kg_config_free(a->config);
+	g_string_free(a->output, TRUE);
+	g_free(a->summary);
+	g_free(a->reason);
 	kg_refusal_free(a->refusal);
 	kg_intent_free(a->intent);
 	kg_profile_free(a->profile);
@@ -386,7 +397,8 @@ static void clear(struct asking *a)
 
 int kg_cmd_ask(const struct kg_cli *cli, int argc, char **argv)
 {
-	struct asking a = {.cli = cli, .command = KG_COMMAND_INIT, .notes = g_ptr_array_new_with_free_func(g_free)};
+	struct asking a = {.cli = cli, .command = KG_COMMAND_INIT, .notes = g_ptr_array_new_with_free_func(g_free),
+			   .output = g_string_new(NULL)};
 	int code = GO_ON;
 
 	if (kg_ask_args_parse(argc, argv, &a.args, &a.err)) {
@@ -395,8 +407,14 @@ int kg_cmd_ask(const struct kg_cli *cli, int argc, char **argv)
 	}
 	for (gsize i = 0; i < G_N_ELEMENTS(steps) && code == GO_ON; i++)
 		code = steps[i](&a);
+	remember(&a);
 	if (cli->json)
 		report(&a, code);
+	gboolean was_cancelled = a.was_cancelled;
 	clear(&a);
+	if (was_cancelled) { /* the shell is to see that Ctrl-C ended it */
+		signal(SIGINT, SIG_DFL);
+		raise(SIGINT);
+	}
 	return code;
 }

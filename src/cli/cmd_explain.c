@@ -1,11 +1,14 @@
 /* kgent explain: what a program does, in plain words, with the types of what it attaches to and all findings about its text. */
-#include "cli.h"
+#include "asking.h"
 #include "files.h"
 #include "options.h"
 #include "show.h"
 
+#include <kgent/agent.h>
+#include <kgent/brief.h>
 #include <kgent/text.h>
 
+#include <signal.h>
 #include <string.h>
 
 /* Of a pattern or a function with very many arguments, nobody reads them all. */
@@ -13,12 +16,15 @@
 
 const struct kg_option kg_explain_options[] = {
 	{"profile", 0, "DIR", "types of this kernel profile instead of the running kernel"},
+	{"model", 0, "[=NAME]", "let a model explain it, too; the configured one, or NAME of the same server"},
 	{NULL},
 };
 
 struct explain_args {
 	const char *file;
 	const char *profile;
+	gboolean with_model;
+	const char *model; /* NULL: the configured one */
 };
 
 static int parse_args(int argc, char **argv, struct explain_args *args, struct kg_error *err)
@@ -30,7 +36,10 @@ static int parse_args(int argc, char **argv, struct explain_args *args, struct k
 	while ((found = kg_option_next(&walk, &option, err)) != KG_OPTION_END) {
 		if (found == KG_OPTION_WRONG)
 			return -KG_E_INVAL;
-		if (found == KG_OPTION_OPTION)
+		if (found == KG_OPTION_OPTION && !strcmp(option->name, "model")) {
+			args->with_model = TRUE;
+			args->model = walk.value;
+		} else if (found == KG_OPTION_OPTION)
 			args->profile = walk.value;
 		else if (args->file)
 			return kg_error_set(err, KG_E_INVAL, "options", "explain takes one file; a sentence that begins with "
@@ -74,12 +83,55 @@ static void show_points(const GPtrArray *points, GString *out)
 	}
 }
 
-static void show(const struct kg_cli *cli, const char *file, const char *text, const struct kg_explanation *explanation, int code)
+/* What a model has to say about it: text that is shown, and nothing else. */
+static int ask_model(const struct kg_cli *cli, const struct explain_args *args, const char *text, gsize len, struct kg_profile *profile,
+		     char **ret, struct kg_error *err)
+{
+	const char *const flags[] = {args->model ? "model" : NULL, args->model, NULL};
+	const struct kg_config_opts opts = {.flags = flags};
+	g_autofree char *program = kg_template_quote(text, len, 16 << 10);
+	g_autofree char *facts = profile ? g_strdup_printf("The kernel is Linux %s.", kg_profile_release(profile)) : NULL;
+	g_autofree char *system = NULL, *user = NULL;
+	g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+	struct kg_config *config = NULL;
+	struct kg_model *model = NULL;
+	gboolean is_cancelled = FALSE;
+
+	const struct kg_template_value values[] = {{"program", program}, {"facts", facts}, {NULL, NULL}};
+	int code = kg_config_open(&opts, &config, err);
+	if (!code && kg_config_bool(config, "no-model"))
+		code = kg_error_set(err, KG_E_INVAL, "options", "--model: no model may be asked (no-model: kgent config show)");
+	code = code ?: kg_model_open(config, &model, notes, err);
+	if (!code && !model) {
+		code = kg_error_set(err, KG_E_NOTFOUND, "model", "--model: there is no model");
+		kg_error_hint(err, "kgent help config tells how to name one");
+	}
+	for (guint i = 0; i < notes->len; i++)
+		kg_cli_note(cli, "%s", (char *)notes->pdata[i]);
+	code = code ?: kg_template_fill("explain", values, &system, &user, err);
+	code = code ?: kg_asking_once(cli, model, config, (int)kg_config_int(config, "answer-tokens"), system, user, ret, &is_cancelled, err);
+	if (!code && !cli->json) {
+		GString *said = g_string_new("\nsaid by ");
+		kg_text_escape(kg_model_name(model), -1, said);
+		g_string_append_printf(said, ", not checked:\n%s\n", *ret);
+		g_free(*ret);
+		*ret = g_string_free(said, FALSE);
+	}
+	kg_model_free(model);
+	kg_config_free(config);
+	if (is_cancelled) {
+		signal(SIGINT, SIG_DFL);
+		raise(SIGINT);
+	}
+	return code;
+}
+
+static void show(const struct kg_cli *cli, const char *file, const char *text, const struct kg_explanation *explanation, const char *said, int code)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	if (cli->json) {
-		kg_explanation_json(explanation, file, code, out);
+		kg_explanation_json(explanation, file, said, code, out);
 	} else {
 		if (explanation->text)
 			kg_text_escape_lines(explanation->text, -1, out);
@@ -87,6 +139,7 @@ static void show(const struct kg_cli *cli, const char *file, const char *text, c
 		if (explanation->diags->len && out->len)
 			g_string_append_c(out, '\n');
 		kg_show_findings(explanation->diags, file, text, cli->color_out, out);
+		g_string_append(out, said ?: "");
 	}
 	kg_cli_out(out->str);
 }
@@ -106,10 +159,13 @@ static int explain_text(const struct kg_cli *cli, const struct explain_args *arg
 		kg_error_clear(err);
 	}
 	gboolean has_tool = kg_bpftrace_find(&tool, &no_tool) == 0;
+	g_autofree char *said = NULL;
 	code = kg_explain_program(text, len, profile, has_tool ? &tool : NULL, &explanation, err);
+	int asked = !code && args->with_model ? ask_model(cli, args, text, len, profile, &said, err) : 0;
 	if (!code) {
 		code = explanation->parses ? KG_EXIT_OK : KG_EXIT_NOT_VERIFIED;
-		show(cli, kg_cli_file_name(args->file), text, explanation, code);
+		show(cli, kg_cli_file_name(args->file), text, explanation, said, asked ? KG_EXIT_ENVIRONMENT : code);
+		code = asked ? asked : code; /* what needs no model was shown */
 	}
 	kg_explanation_free(explanation);
 	kg_bpftrace_clear(&tool);

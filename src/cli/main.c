@@ -17,6 +17,16 @@ static const struct kg_option global_options[] = {
 	{NULL},
 };
 
+static const char config_more[] =
+	"A language model that answers what the builtin engine can't is named in ~/.config/kgent/config.ini:\n\n"
+	"  [kgent]\n"
+	"  base-url = http://127.0.0.1:11434     # Ollama, llama.cpp's server, vLLM, LM Studio, OpenRouter, ...\n"
+	"  model = qwen2.5-coder:7b\n"
+	"  api-key = ...                         # where the server wants one; then chmod 600 the file\n\n"
+	"or provider = anthropic with model and api-key, or provider = command:PROGRAM ARGS. The same by variables: KGENT_PROVIDER,\n"
+	"KGENT_BASE_URL, KGENT_MODEL, KGENT_API_KEY. Without any of it, ANTHROPIC_API_KEY, OPENAI_API_KEY, OPENAI_BASE_URL and\n"
+	"OLLAMA_HOST are looked at, and then the usual ports of this machine. All settings: docs/models.md.\n";
+
 /* The one list of commands: dispatch, help, and what tests/repo holds the manual page and the completions against. */
 static const struct command {
 	const char *name;
@@ -36,6 +46,9 @@ static const struct command {
 	{"probes", "WORDS", "find attach points by words, or look one up by its name", kg_cmd_probes, kg_probes_options,
 	 "An attach point is written as in bpftrace, for example kprobe:tcp_connect; with * it is a pattern.\n"},
 	{"doctor", "", "tell what works on this machine, and how to mend what does not", kg_cmd_doctor, kg_doctor_options, NULL},
+	{"config", "show", "tell each setting, its value, and where that came from", kg_cmd_config, kg_config_options, config_more},
+	{"memory", "list|search|...", "what was learned and what is shipped: list, show, search, forget, recall, import, export, stats", kg_cmd_memory,
+	 kg_memory_options, kg_memory_more},
 };
 
 static const char exit_codes[] =

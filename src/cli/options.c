@@ -44,6 +44,8 @@ static enum kg_option_found next_long(struct kg_option_walk *walk, const struct 
 		return wrong(err, "there is no option %s", arg);
 	if (!(*ret)->value)
 		return equals ? wrong(err, "option %s takes no value", arg) : KG_OPTION_OPTION;
+	if (!equals && *(*ret)->value == '[') /* may be left out, and stands behind "=" only */
+		return KG_OPTION_OPTION;
 	if (!equals)
 		return take_value(walk, arg, err);
 	walk->value = equals + 1;
@@ -106,7 +108,7 @@ void kg_options_help(const struct kg_option *table, GString *out)
 
 		if (table->letter)
 			g_string_append_printf(left, "-%c, ", table->letter);
-		g_string_append_printf(left, "--%s%s%s", table->name, table->value ? " " : "", table->value ?: "");
+		g_string_append_printf(left, "--%s%s%s", table->name, table->value && *table->value != '[' ? " " : "", table->value ?: "");
 		g_string_append_printf(out, "  %-25s %s\n", left->str, table->help);
 	}
 }

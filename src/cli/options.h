@@ -6,7 +6,7 @@
 struct kg_option {
 	const char *name;  /* long name without dashes; a NULL name ends a table */
 	char letter;       /* or 0 */
-	const char *value; /* what its argument is called, or NULL: takes none */
+	const char *value; /* what its argument is called, or NULL: takes none; "[=NAME]": may have one, behind "=" */
 	const char *help;
 };
 
@@ -18,6 +18,9 @@ extern const struct kg_option kg_explain_options[];
 extern const struct kg_option kg_probes_options[];
 extern const struct kg_option kg_disasm_options[];
 extern const struct kg_option kg_doctor_options[];
+extern const struct kg_option kg_config_options[];
+extern const struct kg_option kg_memory_options[];
+extern const char kg_memory_more[]; /* its words, for help */
 
 /* Walks over arguments. Options and operands can be mixed; "--" ends the options; "-" is an operand. */
 struct kg_option_walk {

@@ -17,6 +17,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* What a model can read of it, and more than a person does. */
+#define MAX_COPY (64 << 10)
+
 /* Set by signals: 1 stop in order, 2 stop at once. */
 static volatile sig_atomic_t stop_requests;
 
@@ -118,6 +121,8 @@ static int put(struct watching *w, const GString *out)
 	if (!out->len)
 		return 0;
 	wipe_status(w);
+	if (w->watch->copy && w->watch->copy->len < MAX_COPY)
+		g_string_append_len(w->watch->copy, out->str, (gssize)MIN(out->len, MAX_COPY - w->watch->copy->len));
 	if (!kg_cli_out(out->str))
 		w->is_output_gone = TRUE;
 	return w->is_output_gone;
@@ -190,7 +195,7 @@ static gboolean is_rare(const struct kg_intent *intent)
 	for (guint i = 0; i < intent->events->len; i++)
 		if (((const struct kg_card *)intent->events->pdata[i])->heat != KG_HEAT_LOW)
 			return FALSE;
-	return TRUE;
+	return intent->events->len > 0; /* of a model's program nothing is known */
 }
 
 /* The likeliest reason first; only what was really looked up is said as a fact. */

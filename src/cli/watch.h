@@ -18,6 +18,7 @@ struct kg_watch {
 	int pid;             /* -p; 0: none */
 	struct kg_command *command; /* -c: held, is let go once the program observes; or NULL */
 	gboolean allow_unsafe;
+	GString *copy;       /* the beginning of what is shown is kept here, too; or NULL */
 	GPtrArray *notes;    /* char *, owned by it: what is to be known of the run is added */
 };
 

@@ -8,7 +8,7 @@ void kg_doctor_kinds(struct kg_doctor *d, struct kg_profile *p);
 void kg_doctor_privileges(struct kg_doctor *d);
 void kg_doctor_tools(struct kg_doctor *d);
 void kg_doctor_data(struct kg_doctor *d, struct kg_profile *p);
-void kg_doctor_models(struct kg_doctor *d, const guint16 *ports);
+void kg_doctor_models(struct kg_doctor *d, const char *ports);
 
 /* "sudo apt-get install PACKAGE" in the words of this distribution, or NULL. Owned. */
 char *kg_doctor_install(const char *package);

@@ -1,102 +1,101 @@
 /*
- * Model servers. None is needed: a machine without one is in order. Only the loopback address is tried, each port for 50 ms at most, and nothing
- * is sent; that something listens is all that is known. Of keys only that they are set.
+ * Language models. None is needed: a machine without one is in order. What is configured is told, with where it came from; a server on this machine
+ * is asked for its list of models, one elsewhere is asked for nothing. Of a key only whether one is set.
  */
 #include "internal.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <kgent/config.h>
+#include <kgent/model.h>
+#include <kgent/text.h>
 
-#define PATIENCE_MS 50
-#define PORTS_MAX 8
+#include <string.h>
 
 static const char section[] = "models";
 
-static const struct {
-	guint16 port;
-	const char *name;
-} servers[] = {{11434, "Ollama"}, {8080, "llama.cpp"}, {1234, "LM Studio"}, {8000, "vLLM"}};
-
-static const char *server_name(guint16 port)
+static char *list_of(const GPtrArray *names)
 {
-	for (gsize i = 0; i < G_N_ELEMENTS(servers); i++)
-		if (servers[i].port == port)
-			return servers[i].name;
-	return "a model server";
+	GString *out = g_string_new(NULL);
+
+	for (guint i = 0; i < names->len && i < 6; i++) {
+		g_string_append(out, i ? ", " : "");
+		kg_text_escape(names->pdata[i], -1, out);
+	}
+	if (names->len > 6)
+		g_string_append_printf(out, " and %u more", names->len - 6);
+	return g_string_free(out, FALSE);
 }
 
-/* Begin to connect; the socket, or -1. */
-static int begin(guint16 port)
+static guint add_local(struct kg_doctor *d, const char *ports)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	g_autoptr(GPtrArray) found = kg_model_find_local(ports);
 
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS) {
-		close(fd);
-		return -1;
+	for (guint i = 0; i < found->len; i++) {
+		const struct kg_model_local *local = found->pdata[i];
+		g_autofree char *names = local->models ? list_of(local->models) : NULL;
+		g_autofree char *text = names ? g_strdup_printf("a model server listens on 127.0.0.1:%d: %s", local->port, *names ? names : "no models") :
+						g_strdup_printf("something listens on 127.0.0.1:%d, but it is no model server", local->port);
+		kg_doctor_add(d, section, local->usual, names && *names ? KG_DOCTOR_OK : KG_DOCTOR_NOTE, text, NULL, NULL);
 	}
-	return fd;
+	return found->len;
 }
 
-static gboolean is_connected(int fd)
+/* A server on this machine can be looked at; whether one elsewhere answers is found out when it is asked. */
+static void add_reach(struct kg_doctor *d, const struct kg_config_server *server)
 {
-	int e = 0;
-	socklen_t len = sizeof(e);
+	struct kg_model_opts opts = {.protocol = server->provider, .base_url = server->base_url, .name = server->model ?: "-", .key = server->key};
+	_cleanup_error_ struct kg_error err = {0};
+	g_autoptr(GPtrArray) names = NULL;
+	struct kg_model *model = NULL;
 
-	return !getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) && !e;
+	if (!kg_config_url_is_loopback(server->base_url) || kg_model_new(&opts, &model, &err))
+		return;
+	if (kg_model_list(model, &names, &err)) {
+		kg_doctor_add(d, section, "server", KG_DOCTOR_LIMITED, err.msg, "what the builtin engine refuses can't be asked",
+			      err.hint ?: "start the server, or change base-url");
+	} else {
+		g_autofree char *list = list_of(names);
+		gboolean is_there = !server->model || g_ptr_array_find_with_equal_func(names, server->model, g_str_equal, NULL);
+		kg_doctor_add(d, section, "server", is_there ? KG_DOCTOR_OK : KG_DOCTOR_LIMITED, *list ? list : "it has no models",
+			      is_there ? NULL : "the configured model is not among those of the server", NULL);
+	}
+	kg_model_free(model);
 }
 
-static guint add_listening(struct kg_doctor *d, const guint16 *ports)
+static void add_configured(struct kg_doctor *d, const struct kg_config *config, const struct kg_config_server *server)
 {
-	struct pollfd fds[PORTS_MAX];
-	gint64 until = g_get_monotonic_time() + PATIENCE_MS * 1000;
-	nfds_t n = 0;
-	guint found = 0;
+	g_autofree char *key = kg_config_key_text(config);
+	g_autoptr(GString) text = g_string_new(NULL);
 
-	for (; n < PORTS_MAX && ports[n]; n++)
-		fds[n] = (struct pollfd){.fd = begin(ports[n]), .events = POLLOUT};
-	for (gint64 left = PATIENCE_MS; left > 0; left = (until - g_get_monotonic_time()) / 1000) {
-		gboolean all = TRUE;
-
-		for (nfds_t i = 0; i < n; i++)
-			all = all && (fds[i].fd < 0 || fds[i].revents);
-		if (all || poll(fds, n, (int)left) <= 0)
-			break;
-	}
-	for (nfds_t i = 0; i < n; i++) {
-		if (fds[i].fd < 0)
-			continue;
-		if ((fds[i].revents & POLLOUT) && is_connected(fds[i].fd)) {
-			g_autofree char *text = g_strdup_printf("something listens on 127.0.0.1:%u, where %s usually does", ports[i], server_name(ports[i]));
-
-			kg_doctor_add(d, section, server_name(ports[i]), KG_DOCTOR_NOTE, text, NULL, NULL);
-			found++;
-		}
-		close(fds[i].fd);
-	}
-	return found;
+	if (server->command)
+		g_string_append_printf(text, "the command %s", server->command);
+	else
+		g_string_append_printf(text, "%s at %s, model %s, key %s", server->provider, server->base_url, server->model ?: "not named", key);
+	g_string_append_printf(text, " (%s)", server->where);
+	if (server->command || server->model)
+		kg_doctor_add(d, section, "configured", KG_DOCTOR_OK, text->str, NULL, NULL);
+	else
+		kg_doctor_add(d, section, "configured", KG_DOCTOR_LIMITED, text->str, "it is asked only if the server has one model", "set model: kgent help config");
+	if (!server->command)
+		add_reach(d, server);
 }
 
-void kg_doctor_models(struct kg_doctor *d, const guint16 *ports)
+void kg_doctor_models(struct kg_doctor *d, const char *ports)
 {
-	static const char *const variables[] = {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OLLAMA_HOST"};
-	guint16 usual[G_N_ELEMENTS(servers) + 1] = {0};
-	guint found;
+	_cleanup_error_ struct kg_error err = {0};
+	struct kg_config_server server = {0};
+	struct kg_config *config = NULL;
 
-	for (gsize i = 0; i < G_N_ELEMENTS(servers); i++)
-		usual[i] = servers[i].port;
-	found = add_listening(d, ports ? ports : usual);
-	for (gsize i = 0; i < G_N_ELEMENTS(variables); i++) {
-		const char *value = g_getenv(variables[i]);
-
-		if (!value || !*value)
-			continue;
-		kg_doctor_add(d, section, variables[i], KG_DOCTOR_NOTE, "is set", NULL, NULL);
-		found++;
+	if (kg_config_open(NULL, &config, &err) || kg_config_server(config, &server, &err)) {
+		kg_doctor_add(d, section, "configuration", KG_DOCTOR_LIMITED, err.msg, "no sentence is answered until it is mended",
+			      err.hint ?: "kgent help config");
+		kg_config_free(config);
+		return;
 	}
-	if (!found)
-		kg_doctor_add(d, section, "none", KG_DOCTOR_NOTE, "no model server was found; the builtin engine needs none", NULL, NULL);
+	if (kg_config_bool(config, "no-model") || !strcmp(kg_config_get(config, "engine"), "builtin"))
+		kg_doctor_add(d, section, "off", KG_DOCTOR_NOTE, "no model is asked (no-model, or engine = builtin)", NULL, NULL);
+	if (server.provider)
+		add_configured(d, config, &server);
+	else if (!add_local(d, ports ? ports : kg_config_get(config, "loopback-ports")))
+		kg_doctor_add(d, section, "none", KG_DOCTOR_NOTE, "no model is configured and none was found; the builtin engine needs none", NULL, NULL);
+	kg_config_free(config);
 }

@@ -16,7 +16,7 @@ int put_output(struct interp *m, const struct call *c, uint64_t address, gsize n
 
 	if (memory_zero(m, address, n) < 0)
 		return -1;
-	return have ? memory_put(m, address, bytes, MIN(have, n)) : 0;
+	return have ? interp_memory_put(m, address, bytes, MIN(have, n)) : 0;
 }
 
 /* --- helpers that only answer --- */

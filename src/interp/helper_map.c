@@ -121,7 +121,7 @@ int help_for_each(struct interp *m, struct call *c)
 			continue;
 		struct region *key = memory_new(m, s->map->key_size, TRUE);
 
-		memory_put(m, key->base, e->key, s->map->key_size);
+		interp_memory_put(m, key->base, e->key, s->map->key_size);
 		const uint64_t args[4] = {c->arg[0], key->base, e->value->base, c->arg[2]};
 
 		if (interp_call(m, c->arg[1], args, &again) < 0)

@@ -14,7 +14,7 @@ int help_skb_load(struct interp *m, struct call *c)
 	uint64_t offset = (uint32_t)c->arg[1], n = (uint32_t)c->arg[3];
 
 	if (is_in_packet(m, offset, n) && !(c->answer && (int64_t)c->answer->result < 0))
-		return memory_put(m, c->arg[2], m->packet.bytes + offset, n);
+		return interp_memory_put(m, c->arg[2], m->packet.bytes + offset, n);
 	c->result = (uint64_t)-EFAULT;
 	return memory_zero(m, c->arg[2], n);
 }

@@ -49,7 +49,7 @@ int help_probe_read(struct interp *m, struct call *c)
 
 	for (gsize i = 0; i < n; i++)
 		bytes[i] = memory_peek(m, space, c->arg[2] + i);
-	return memory_put(m, c->arg[0], bytes, n);
+	return interp_memory_put(m, c->arg[0], bytes, n);
 }
 
 /* Bytes behind the NUL stay as they are. The result counts the NUL. */
@@ -71,7 +71,7 @@ int help_probe_read_str(struct interp *m, struct call *c)
 	while (len + 1 < n && (bytes[len] = memory_peek(m, space, c->arg[2] + len)))
 		len++;
 	c->result = len + 1;
-	return memory_put(m, c->arg[0], bytes, len + 1);
+	return interp_memory_put(m, c->arg[0], bytes, len + 1);
 }
 
 int help_comm(struct interp *m, struct call *c)
@@ -87,7 +87,7 @@ int help_comm(struct interp *m, struct call *c)
 	c->result = answered(c, 0);
 	if (memory_zero(m, c->arg[0], n) < 0)
 		return -1;
-	return memory_put(m, c->arg[0], comm, len);
+	return interp_memory_put(m, c->arg[0], comm, len);
 }
 
 /* struct bpf_pidns_info: pid (the thread), tgid; in the namespace that the program named. Here there is one namespace. */
@@ -104,7 +104,7 @@ int help_ns_pid(struct interp *m, struct call *c)
 		return memory_zero(m, c->arg[2], sizeof(ids));
 	if (c->answer && c->answer->output)
 		return put_output(m, c, c->arg[2], sizeof(ids));
-	return memory_put(m, c->arg[2], ids, sizeof(ids));
+	return interp_memory_put(m, c->arg[2], ids, sizeof(ids));
 }
 
 /* The answer's bytes go to r2, r3 bytes of them (bpf_get_stack(ctx, buf, size), bpf_d_path(path, buf, size), ...). */
@@ -141,5 +141,5 @@ int help_func_arg(struct interp *m, struct call *c)
 	}
 	c->result = answered(c, 0);
 	memcpy(&value, m->context.bytes + at, 8);
-	return memory_put(m, c->arg[2], &value, 8);
+	return interp_memory_put(m, c->arg[2], &value, 8);
 }

@@ -143,5 +143,5 @@ int help_snprintf(struct interp *m, struct call *c)
 	c->result = out->len + 1;
 	if (size && out->len >= size)
 		g_string_truncate(out, size - 1);
-	return size ? memory_put(m, c->arg[0], out->str, out->len + 1) : 0;
+	return size ? interp_memory_put(m, c->arg[0], out->str, out->len + 1) : 0;
 }

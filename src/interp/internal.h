@@ -76,7 +76,7 @@ int memory_load(struct interp *m, uint64_t address, unsigned size, uint64_t *ret
 int memory_store(struct interp *m, uint64_t address, unsigned size, uint64_t value);
 /* For helpers: [n] bytes that the program handed over, to read or to write. Stops the run where they are no memory of the program. */
 int memory_get(struct interp *m, uint64_t address, gsize n, const guint8 **ret_bytes, const guint8 **ret_is_set);
-int memory_put(struct interp *m, uint64_t address, const void *bytes, gsize n);
+int interp_memory_put(struct interp *m, uint64_t address, const void *bytes, gsize n);
 int memory_zero(struct interp *m, uint64_t address, gsize n);
 /* A byte of the kernel's or the process's memory; the program's own regions are kernel memory, too. Never fails. */
 guint8 memory_peek(struct interp *m, enum kg_space space, uint64_t address);

@@ -188,7 +188,7 @@ static int writable(struct interp *m, uint64_t address, gsize n, guint8 **ret)
 	return 0;
 }
 
-int memory_put(struct interp *m, uint64_t address, const void *bytes, gsize n)
+int interp_memory_put(struct interp *m, uint64_t address, const void *bytes, gsize n)
 {
 	guint8 *to;
 

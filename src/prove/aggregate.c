@@ -207,7 +207,7 @@ static void wrong(const struct adding *a, const struct seen_change *c, const str
 	struct kg_word number = KG_WORD(0);
 
 	ref.condition = differs;
-	ref.loc = c ? c->loc : ref.loc;
+	ref.loc = c ? c->loc : a->seen->changes->len ? g_array_index(a->seen->changes, struct seen_change, 0).loc : ref.loc;
 	ref.wanted = a->wanted;
 	ref.as = a->o->value.as;
 	ref.why = why;
@@ -261,13 +261,18 @@ void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, st
 		if (!v.fits)
 			continue;
 		if (changes_of(&a, c->map) > (is_pair ? 2 : 1)) {
+			for (guint k = i + 1; k < seen->changes->len; k++)
+				if (g_array_index(seen->changes, struct seen_change, k).map == c->map)
+					c = &g_array_index(seen->changes, struct seen_change, k);
 			wrong(&a, c, &v, condition, "one event is added more than once");
 			return;
 		}
 		differs = kg_terms.binary(m->x, KG_OP_AND, 1, condition, kg_terms.binary(m->x, KG_OP_XOR, 1, v.is_right, KG_WORD(1)));
 		can = kg_symex_can(m->x, differs);
-		if (can == KG_NO)
+		if (can == KG_NO) {
+			g_hash_table_insert(j->added_up, GINT_TO_POINTER(c->map + 1), r);
 			return;
+		}
 		if (can == KG_UNKNOWN) {
 			result_unknown(r, "%s", kg_symex_reason(m->x));
 			return;

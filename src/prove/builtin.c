@@ -91,8 +91,8 @@ static void ask_byte_order(const struct path_of *p)
 		const struct seen *s = p->seen->values->pdata[i];
 		gboolean is_raw = FALSE;
 
-		if (s->shape.kind != SHAPE_INT)
-			continue;
+		if (s->shape.kind != SHAPE_INT || (!p->j->program && s->shape.size > 2))
+			continue; /* addresses of 4 bytes in a C program's record are its reader's to show */
 		g_clear_pointer(&inputs, g_ptr_array_unref);
 		g_clear_pointer(&reads, g_ptr_array_unref);
 		kg_symex_support(p->m->x, p->path, s->bytes, s->shape.size, &inputs, &reads);

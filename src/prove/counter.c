@@ -347,35 +347,72 @@ static struct kg_map_entry *entry_copy(const struct kg_map_entry *entry)
 	return copy;
 }
 
-/* Run all events of the counterexample one after the other on the instructions. Maps go from run to run. */
+struct replaying {
+	struct judge *j;
+	struct kg_symex *x;
+	GPtrArray *runs; /* struct kg_run_of_bpf *, in order; maps go from run to run */
+};
+
+/* Run one program on the state that the proof found. */
+static gboolean replay_run(struct replaying *r, const struct kg_event *event, guint program, const struct kg_path *path, char **ret_why)
+{
+	struct kg_world *world = kg_symex_world(r->x, r->j->object, event, path);
+	struct kg_run_of_bpf *run = g_new0(struct kg_run_of_bpf, 1), *last = r->runs->len ? r->runs->pdata[r->runs->len - 1] : NULL;
+	_cleanup_error_ struct kg_error e = {0};
+	gboolean ok;
+
+	if (last) {
+		g_ptr_array_set_size(world->entries, 0);
+		for (guint k = 0; k < last->entries->len; k++)
+			g_ptr_array_add(world->entries, entry_copy(last->entries->pdata[k]));
+	}
+	ok = kg_interp_run(r->j->object, program, world, NULL, run, &e) == 0 && run->is_complete;
+	if (!ok)
+		*ret_why = g_strdup_printf("the replay did not reach its end: %s", run->why ? run->why : e.msg ? e.msg : "no reason");
+	g_ptr_array_add(r->runs, run);
+	kg_world_free(world);
+	return ok;
+}
+
+static void run_free(gpointer run)
+{
+	kg_run_of_bpf_clear(run);
+	g_free(run);
+}
+
+static struct seen_all *look_at_run(struct replaying *r, guint program)
+{
+	const struct kg_run_of_bpf *run = r->runs->pdata[r->runs->len - 1];
+
+	return seer_look(r->j->seer, program, run->effects, before_of_world, NULL);
+}
+
+/* Run all events of the counterexample one after the other on the instructions. */
 static gboolean replays(struct judge *j, const struct refutation *ref, char **ret_why)
 {
-	struct kg_symex *x = ref->moments[0]->x;
-	struct kg_run_of_bpf run = {0};
+	struct replaying r = {.j = j, .x = ref->moments[0]->x, .runs = g_ptr_array_new_with_free_func(run_free)};
+	struct seen_all *seen = NULL;
 	gboolean ok = TRUE;
 
-	for (guint i = 0; ok && i < ref->n; i++) {
-		struct moment *m = ref->moments[i];
-		struct kg_world *world = kg_symex_world(x, j->object, m->event, ref->paths[i]);
-		_cleanup_error_ struct kg_error e = {0};
-
-		if (i) {
-			g_ptr_array_set_size(world->entries, 0);
-			for (guint k = 0; k < run.entries->len; k++)
-				g_ptr_array_add(world->entries, entry_copy(run.entries->pdata[k]));
-		}
-		kg_run_of_bpf_clear(&run);
-		ok = kg_interp_run(j->object, m->program, world, NULL, &run, &e) == 0 && run.is_complete;
-		if (!ok)
-			*ret_why = g_strdup_printf("the replay did not reach its end: %s", run.why ? run.why : e.msg ? e.msg : "no reason");
-		kg_world_free(world);
+	for (guint i = 0; ok && i + 1 < ref->n; i++)
+		ok = replay_run(&r, ref->moments[i]->event, ref->moments[i]->program, ref->paths[i], ret_why);
+	for (guint i = 0; ok && ref->siblings && i + 1 < ref->siblings->n; i++) {
+		ok = replay_run(&r, ref->moments[ref->n - 1]->event, ref->siblings->programs[i], ref->siblings->paths[i], ret_why);
+		if (ok && seen)
+			seen_all_join(seen, look_at_run(&r, ref->siblings->programs[i]));
+		else if (ok)
+			seen = look_at_run(&r, ref->siblings->programs[i]);
 	}
-	if (ok) {
-		struct seen_all *seen = seer_look(j->seer, ref->moments[ref->n - 1]->program, run.effects, before_of_world, NULL);
-		ok = same_values(x, ref->seen, seen, ret_why);
-		seen_all_free(seen);
-	}
-	kg_run_of_bpf_clear(&run);
+	if (ok)
+		ok = replay_run(&r, ref->moments[ref->n - 1]->event, ref->moments[ref->n - 1]->program, ref->paths[ref->n - 1], ret_why);
+	if (ok && seen)
+		seen_all_join(seen, look_at_run(&r, ref->moments[ref->n - 1]->program));
+	else if (ok)
+		seen = look_at_run(&r, ref->moments[ref->n - 1]->program);
+	if (ok)
+		ok = same_values(r.x, ref->seen, seen, ret_why);
+	seen_all_free(seen);
+	g_ptr_array_unref(r.runs);
 	return ok;
 }
 
@@ -453,6 +490,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 		result_unknown(r, "%s, as it seems, but no state that shows it was found: %s", ref->why ? ref->why : "it does not hold", kg_symex_reason(last->x));
 		return;
 	}
+	kg_symex_prefer_cleared(last->x);
 	gather_words(j, ref, words);
 	kg_symex_support(last->x, ref->paths[ref->n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
 	if (ref->n > 1)

@@ -16,6 +16,7 @@
 
 #define STAGE "proof"
 #define MAX_EVENTS 4 /* of a scenario */
+#define MAX_SIBLINGS 4 /* probes at one attach point */
 
 struct judge {
 	const struct kg_object *object;
@@ -27,6 +28,7 @@ struct judge {
 	struct kg_proof *proof;
 	GHashTable *result_of; /* obligation -> struct kg_obligation_result * */
 	GHashTable *covered;   /* BPF programs (index + 1) that some clause is about */
+	GHashTable *added_up;  /* maps (index + 1) that an aggregation of the contract is in -> struct kg_obligation_result * */
 	GHashTable *matched;   /* program's expressions (node) that some obligation found right */
 	guint n_cost_paths, n_cost_checks;
 	gint64 cost_ns;
@@ -74,11 +76,13 @@ void result_at(struct kg_obligation_result *r, const struct kg_loc *loc); /* whe
 gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r); /* not yet refuted as often as is asked for */
 
 /* ---- counter.c */
+struct siblings;
 /* What a refutation says. */
 struct refutation {
 	struct moment *moments[MAX_EVENTS]; /* the events in order; the last one is where it shows */
 	const struct kg_path *paths[MAX_EVENTS]; /* of each, the path that was taken */
 	guint n;
+	const struct siblings *siblings; /* that ran before the last, on the same event; or NULL */
 	const struct seen_all *seen;    /* of the last */
 	const struct seen *shown;       /* NULL: nothing fits */
 	const char *shown_text;         /* instead of the value, or NULL */
@@ -104,6 +108,11 @@ void counter_spread(struct kg_symex *x, const struct kg_path *path);
 struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
 
 /* ---- point.c, span.c, builtin.c */
+struct siblings {
+	guint programs[MAX_SIBLINGS], n, at;
+	const struct kg_path *paths[MAX_SIBLINGS];
+	struct seen_all *seen[MAX_SIBLINGS];
+};
 /* One clause, asked of the program at the last of some events. */
 struct asking {
 	struct judge *j;
@@ -115,9 +124,11 @@ struct asking {
 	int begin;            /* spans: which of the events the span began with; -1: none did, and nothing may be shown */
 	gboolean only_latency;/* ask about the time alone */
 	const char *story;    /* spans: what happens, for messages; else NULL */
+	/* Points: probes at one attach point run one after the other on the same event; what they show is seen together. */
+	struct siblings siblings;
 };
-/* Ask every obligation of the clause at the end of a path. */
-void ask_path(struct asking *a, const struct kg_path *path);
+/* Ask every obligation of the clause at the end of a path; [seen]: of the last event, all of it. */
+void ask_path(struct asking *a, const struct kg_path *path, struct seen_all *seen);
 void ask_all_unknown(struct asking *a, const char *why);
 void judge_point(struct judge *j, const struct kg_contract_clause *clause);
 void judge_span(struct judge *j, const struct kg_contract_clause *clause);
@@ -129,6 +140,8 @@ void judge_built_in_unknown(struct judge *j, const char *why); /* not all paths 
 void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, struct kg_obligation_result *r, struct moment *m,
 		     const struct kg_path *path, const struct seen_all *seen, const struct kg_expr_value *wanted, struct kg_word condition,
 		     const struct refutation *base);
+/* Other programs at the same attach point, in the object's order, [program] among them; at most MAX_SIBLINGS (*ret_all: how many there are). */
+guint programs_with(struct judge *j, guint program, guint *ret, guint *ret_all);
 /* The programs of the object that one of [points] fits: their indices. */
 GArray *programs_at(struct judge *j, const GPtrArray *points);
 enum kg_answer before_of_path(void *user, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret); /* user: const struct kg_path * */

@@ -26,6 +26,7 @@ static struct refutation refutation_of(const struct on_path *p)
 	memcpy(ref.moments, p->a->moments, sizeof(ref.moments));
 	memcpy(ref.paths, p->a->paths, sizeof(ref.paths));
 	ref.paths[ref.n - 1] = p->path;
+	ref.siblings = p->a->siblings.n > 1 ? &p->a->siblings : NULL;
 	if (probe)
 		ref.loc = probe->loc;
 	return ref;
@@ -387,7 +388,7 @@ static void ask_by(struct on_path *p, const struct kg_obligation *o, struct kg_o
 	}
 	if (p->seen->why_not)
 		result_unknown(r, "%s", p->seen->why_not);
-	else
+	else if (last) /* where nothing is added up there is nothing to be grouped: that is the aggregation's own obligation */
 		by_is_wrong(p, o, r, last, wrong, differs, loc);
 }
 
@@ -579,16 +580,39 @@ enum kg_answer before_of_path(void *user, int map, const struct kg_word *key, gu
 	return kg_symex_before(user, map, key, n_key, ret, &n);
 }
 
-void ask_path(struct asking *a, const struct kg_path *path)
+/* Of a span without latency: who answers for something that is shown without a beginning. */
+static const struct kg_obligation *answerable(const struct kg_contract_clause *clause)
 {
-	struct on_path p = {.a = a, .path = path};
+	static const enum kg_obligation_kind kinds[] = {KG_OBLIGATION_LATENCY, KG_OBLIGATION_ONLY_IF, KG_OBLIGATION_SHOW, KG_OBLIGATION_AGGREGATE};
+
+	for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
+		for (guint i = 0; i < clause->obligations->len; i++)
+			if (((struct kg_obligation *)clause->obligations->pdata[i])->kind == kinds[k])
+				return clause->obligations->pdata[i];
+	return NULL;
+}
+
+static void ask_nothing(struct asking *a, const struct kg_path *path, struct seen_all *seen)
+{
+	struct on_path p = {.a = a, .path = path, .seen = seen};
+	const struct kg_obligation *o = answerable(a->clause);
+	struct kg_obligation_result *r = o ? result_of(a->j, a->clause, o) : NULL;
+
+	if (!r || !result_is_open(a->j, r))
+		return;
+	r->n_paths++;
+	shown_without_beginning(&p, r);
+}
+
+void ask_path(struct asking *a, const struct kg_path *path, struct seen_all *seen)
+{
+	struct on_path p = {.a = a, .path = path, .seen = seen};
 	const GPtrArray *obligations = a->clause->obligations;
 
-	if (!path->is_complete) {
-		ask_all_unknown(a, path->why);
+	if (a->clause->span && a->begin < 0) {
+		ask_nothing(a, path, seen);
 		return;
 	}
-	p.seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
 	p.matches = g_ptr_array_new();
 	g_ptr_array_set_size(p.matches, (gint)obligations->len);
 	for (guint i = 0; i < obligations->len; i++) {
@@ -602,14 +626,72 @@ void ask_path(struct asking *a, const struct kg_path *path)
 		if (o->kind == KG_OBLIGATION_ORDER)
 			ask_order(&p, result_of(a->j, a->clause, o));
 	}
-	judge_built_in_path(a->j, a->m, path, p.seen);
 	g_ptr_array_unref(p.matches);
-	seen_all_free(p.seen);
 }
+
+/* ---------------------------------------------------------------- probes at one attach point */
+
+static void run_siblings(struct asking *a, const struct kg_state *from);
 
 static void visit(const struct kg_path *path, void *user)
 {
-	ask_path(user, path);
+	struct asking *a = user;
+	struct seen_all *seen;
+
+	if (!path->is_complete) {
+		ask_all_unknown(a, path->why);
+		return;
+	}
+	a->m->program = a->siblings.programs[a->siblings.at];
+	seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
+	a->siblings.seen[a->siblings.at] = seen;
+	a->siblings.paths[a->siblings.at] = path;
+	judge_built_in_path(a->j, a->m, path, seen);
+	if (a->siblings.at + 1 < a->siblings.n) {
+		a->siblings.at++;
+		run_siblings(a, path->state);
+		a->siblings.at--;
+		seen_all_free(seen);
+		return;
+	}
+	if (a->siblings.n > 1) {
+		struct seen_all *all = NULL;
+		for (guint i = 0; i < a->siblings.n; i++) { /* what an earlier one saw was looked at when its state was the newest */
+			struct seen_all *copy = i + 1 == a->siblings.n ? seen : seen_all_copy(a->siblings.seen[i]);
+			if (all)
+				seen_all_join(all, copy);
+			else
+				all = copy;
+		}
+		seen = all;
+	}
+	ask_path(a, path, seen);
+	seen_all_free(seen);
+}
+
+static void run_siblings(struct asking *a, const struct kg_state *from)
+{
+	_cleanup_error_ struct kg_error e = {0};
+
+	if (kg_symex_run(a->m->x, a->j->object, a->siblings.programs[a->siblings.at], a->m->event, from, visit, a, &e))
+		ask_all_unknown(a, e.msg);
+}
+
+guint programs_with(struct judge *j, guint program, guint *ret, guint *ret_all)
+{
+	const struct kg_bpf_program *own = j->object->programs->pdata[program];
+	guint n = 0;
+
+	*ret_all = 0;
+	for (guint i = 0; i < j->object->programs->len; i++) {
+		const struct kg_bpf_program *other = j->object->programs->pdata[i];
+		if (i != program && (own->kind == KG_PROBE_NONE || g_strcmp0(own->attach, other->attach)))
+			continue;
+		(*ret_all)++;
+		if (n < MAX_SIBLINGS)
+			ret[n++] = i;
+	}
+	return n;
 }
 
 /* ---------------------------------------------------------------- clauses */
@@ -630,8 +712,10 @@ static void judge_program(struct judge *j, const struct kg_contract_clause *clau
 	struct asking a = {.j = j, .clause = clause, .n = 1};
 	struct kg_state *start = NULL;
 	struct kg_word assumed;
+	guint n_all;
 	_cleanup_error_ struct kg_error e = {0};
 
+	a.siblings.n = programs_with(j, program, a.siblings.programs, &n_all);
 	a.m = a.moments[0] = moment_new(j, x, clause, program, NULL, &e);
 	if (!a.m || moment_assumes(a.m, clause->assumes, &assumed, &e) || moment_truth(a.m, condition_of(clause), &a.m->condition, &e)) {
 		ask_all_unknown(&a, e.msg ? e.msg : "it can't be evaluated");
@@ -641,11 +725,13 @@ static void judge_program(struct judge *j, const struct kg_contract_clause *clau
 			ask_all_unknown(&a, "no state of the kernel satisfies what the contract assumes");
 		} else {
 			start = kg_symex_start(x, j->object, KG_MAPS_ANY);
-			if (kg_symex_run(x, j->object, program, a.m->event, start, visit, &a, &e))
-				ask_all_unknown(&a, e.msg);
+			run_siblings(&a, start);
 		}
 	}
-	g_hash_table_add(j->covered, GUINT_TO_POINTER(program + 1));
+	for (guint i = 0; i < a.siblings.n; i++)
+		g_hash_table_add(j->covered, GUINT_TO_POINTER(a.siblings.programs[i] + 1));
+	if (n_all > a.siblings.n)
+		ask_all_unknown(&a, "there are more probes at one attach point than are followed");
 	judge_cost(j, x);
 	kg_state_free(start);
 	moment_free(a.m);
@@ -680,8 +766,12 @@ void judge_point(struct judge *j, const struct kg_contract_clause *clause)
 		g_autoptr(GArray) programs = programs_at(j, clause->on->pdata[i]);
 		for (guint k = 0; k < programs->len; k++) {
 			guint program = g_array_index(programs, guint, k);
-			if (g_hash_table_add(done, GUINT_TO_POINTER(program + 1)))
-				judge_program(j, clause, program);
+			guint siblings[MAX_SIBLINGS], n_all, n = programs_with(j, program, siblings, &n_all);
+			if (g_hash_table_contains(done, GUINT_TO_POINTER(program + 1)))
+				continue;
+			for (guint b = 0; b < n; b++)
+				g_hash_table_add(done, GUINT_TO_POINTER(siblings[b] + 1));
+			judge_program(j, clause, program);
 		}
 	}
 }

@@ -190,11 +190,36 @@ struct every {
 	struct moment *m;
 };
 
+/* Where the probe clears something, or the probe. */
+struct clearing {
+	const struct kg_bt_probe *probe;
+	struct kg_loc loc;
+};
+
+static gboolean find_clear(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *userdata)
+{
+	struct clearing *c = userdata;
+
+	(void)parent;
+	if (probe == c->probe && node->kind == KG_BT_CALL && (!strcmp(node->text, "clear") || !strcmp(node->text, "zero")) && !c->loc.line)
+		c->loc = node->loc;
+	return TRUE;
+}
+
+static struct kg_loc clear_of(struct judge *j, guint program)
+{
+	struct clearing c = {.probe = seer_probe(j->seer, program)};
+
+	if (c.probe)
+		kg_bt_walk(j->program, find_clear, NULL, &c);
+	return c.loc.line || !c.probe ? c.loc : c.probe->loc;
+}
+
 static void visit_interval(const struct kg_path *path, void *user)
 {
 	struct every *e = user;
 	struct seen_all *seen;
-	gboolean prints = FALSE, clears = FALSE;
+	gboolean prints = FALSE, clears = FALSE, is_cleared_first = FALSE;
 
 	e->r->n_paths++;
 	if (!path->is_complete) {
@@ -205,6 +230,11 @@ static void visit_interval(const struct kg_path *path, void *user)
 	prints = seen->n_records > 0;
 	for (guint i = 0; i < seen->actions->len; i++) {
 		const struct seen_action *action = &g_array_index(seen->actions, struct seen_action, i);
+		if (action->kind == SEEN_PRINT_MAP)
+			for (guint k = 0; k < i; k++) {
+				const struct seen_action *earlier = &g_array_index(seen->actions, struct seen_action, k);
+				is_cleared_first |= earlier->map == action->map && (earlier->kind == SEEN_CLEAR_MAP || earlier->kind == SEEN_ZERO_MAP);
+			}
 		prints |= action->kind == SEEN_PRINT_MAP;
 		clears |= action->kind == SEEN_CLEAR_MAP || action->kind == SEEN_ZERO_MAP;
 	}
@@ -212,10 +242,11 @@ static void visit_interval(const struct kg_path *path, void *user)
 		const struct seen_change *change = &g_array_index(seen->changes, struct seen_change, i);
 		clears |= change->is_deleted || change->aggregate == KG_AGGREGATE_NONE;
 	}
-	if (!prints || (e->o->clear == KG_YES && !clears) || (e->o->clear == KG_NO && clears)) {
+	if (!prints || is_cleared_first || (e->o->clear == KG_YES && !clears) || (e->o->clear == KG_NO && clears)) {
 		e->r->word = KG_PROOF_REFUTED;
+		e->r->loc = clear_of(e->j, e->m->program);
 		g_free(e->r->why);
-		e->r->why = g_strdup(!prints ? "nothing is shown at this interval" : clears ? "it is cleared each time" : "it is not cleared: it goes on adding up");
+		e->r->why = g_strdup(!prints ? "nothing is shown at this interval" : is_cleared_first ? "it is cleared before it is shown" : clears ? "it is cleared each time" : "it is not cleared: it goes on adding up");
 	}
 	seen_all_free(seen);
 }
@@ -270,6 +301,57 @@ static void judge_every(struct judge *j, const struct kg_contract_clause *clause
 	}
 }
 
+/* ---------------------------------------------------------------- probes that nobody asked for */
+
+/* An aggregation that the contract asks for, and that another event adds to as well, counts too much. */
+struct intruding {
+	struct judge *j;
+	struct moment *m;
+};
+
+static void visit_intruder(const struct kg_path *path, void *user)
+{
+	struct intruding *in = user;
+	struct seen_all *seen;
+
+	if (!path->is_complete)
+		return; /* a path that is not known of a probe that was not asked for: it is named as not asked */
+	seen = seer_look(in->j->seer, in->m->program, path->effects, before_of_path, (void *)path);
+	for (guint i = 0; i < seen->changes->len; i++) {
+		const struct seen_change *change = &g_array_index(seen->changes, struct seen_change, i);
+		struct kg_obligation_result *r = g_hash_table_lookup(in->j->added_up, GINT_TO_POINTER(change->map + 1));
+		struct refutation ref = {.moments = {in->m}, .paths = {path}, .n = 1, .seen = seen, .condition = KG_WORD(1), .tells_path = TRUE, .loc = change->loc,
+					 .why = "another event adds to it as well", .shown_text = "one more entry or a changed one", .wanted_text = "nothing"};
+		if (r && !change->is_deleted && result_is_open(in->j, r))
+			refute(in->j, r, &ref);
+	}
+	seen_all_free(seen);
+}
+
+static void judge_intruders(struct judge *j)
+{
+	for (guint i = 0; g_hash_table_size(j->added_up) && i < j->object->programs->len; i++) {
+		const struct kg_bpf_program *p = j->object->programs->pdata[i];
+		struct intruding in = {.j = j};
+		struct kg_symex *x;
+		struct kg_state *start;
+		_cleanup_error_ struct kg_error e = {0};
+
+		if (p->kind == KG_PROBE_BEGIN || p->kind == KG_PROBE_END || p->kind == KG_PROBE_INTERVAL ||
+		    g_hash_table_contains(j->covered, GUINT_TO_POINTER(i + 1)))
+			continue;
+		x = judge_executor(j);
+		in.m = moment_new(j, x, NULL, i, NULL, &e);
+		start = kg_symex_start(x, j->object, KG_MAPS_ANY);
+		if (in.m)
+			kg_symex_run(x, j->object, i, in.m->event, start, visit_intruder, &in, &e);
+		judge_cost(j, x);
+		kg_state_free(start);
+		moment_free(in.m);
+		kg_symex_free(x);
+	}
+}
+
 /* ---------------------------------------------------------------- clauses */
 
 static void judge_clause(struct judge *j, const struct kg_contract_clause *clause)
@@ -316,6 +398,7 @@ static void judge_contract(struct judge *j)
 	judge_inline(j);
 	for (guint i = 0; way && i < way->clauses->len; i++)
 		judge_clause(j, way->clauses->pdata[i]);
+	judge_intruders(j);
 }
 
 /* ---------------------------------------------------------------- what is left to say */
@@ -396,17 +479,57 @@ static void conclude(struct judge *j)
 	set_word(j->proof);
 }
 
+/*
+ * bpftrace compiles attach points that it can't tell apart once: "kprobe:a,kprobe:b". Here each is a program of its own again, since each is an event of its own.
+ * The copy borrows all but the list.
+ */
+static struct kg_object separate(const struct kg_object *object)
+{
+	struct kg_object copy = *object;
+
+	copy.programs = g_ptr_array_new();
+	for (guint i = 0; i < object->programs->len; i++) {
+		const struct kg_bpf_program *p = object->programs->pdata[i];
+		g_auto(GStrv) parts = object->is_bpftrace && p->attach ? g_strsplit(p->attach, ",", -1) : NULL;
+
+		for (guint k = 0; k < MAX(parts ? g_strv_length(parts) : 1, 1); k++) {
+			struct kg_bpf_program *own = g_memdup2(p, sizeof(*p));
+			const char *colon;
+			own->attach = g_strdup(parts && parts[k] ? parts[k] : p->attach);
+			colon = own->attach ? strchr(own->attach, ':') : NULL;
+			if (parts && k && colon) {
+				g_autofree char *kind = g_strndup(own->attach, (gsize)(colon - own->attach));
+				own->kind = kg_probe_kind_parse(kind, -1);
+			}
+			g_ptr_array_add(copy.programs, own);
+		}
+	}
+	return copy;
+}
+
+static void separate_clear(struct kg_object *copy)
+{
+	for (guint i = 0; i < copy->programs->len; i++) {
+		struct kg_bpf_program *own = copy->programs->pdata[i];
+		g_free(own->attach);
+		g_free(own);
+	}
+	g_ptr_array_unref(copy->programs);
+}
+
 static struct kg_proof *prove_here(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 				   struct kg_profile *profile, const struct kg_prove_opts *opts)
 {
-	struct judge j = {.object = object, .program = program, .contract = contract, .profile = profile, .opts = opts};
+	struct kg_object each = separate(object);
+	struct judge j = {.object = &each, .program = program, .contract = contract, .profile = profile, .opts = opts};
 	gint64 start = g_get_monotonic_time();
 
 	j.proof = proof_new();
 	j.result_of = g_hash_table_new(NULL, NULL);
 	j.covered = g_hash_table_new(NULL, NULL);
 	j.matched = g_hash_table_new(NULL, NULL);
-	j.seer = seer_new(object, program, contract ? contract->record : NULL, profile);
+	j.added_up = g_hash_table_new(NULL, NULL);
+	j.seer = seer_new(&each, program, contract ? contract->record : NULL, profile);
 	judge_contract(&j);
 	conclude(&j);
 	proof_losses(j.proof, object, program, profile, opts->limits);
@@ -414,6 +537,8 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	g_hash_table_destroy(j.result_of);
 	g_hash_table_destroy(j.covered);
 	g_hash_table_destroy(j.matched);
+	g_hash_table_destroy(j.added_up);
+	separate_clear(&each);
 	j.proof->took_ns = (g_get_monotonic_time() - start) * 1000;
 	return j.proof;
 }

@@ -1,8 +1,7 @@
 /* See seen.h. Source of the numbers: bpftrace 0.17, src/async_event_types.h, src/async_action.h; checked against its objects. */
 #include "seen.h"
 
-#include <kgent/bpftrace_tool.h>
-
+#include <bpf/btf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -371,17 +370,98 @@ static void see_map(struct seer *seer, struct seen_all *all, const struct kg_bpf
 
 /* ---------------------------------------------------------------- C programs */
 
-/* A number, a text or bytes, as BTF says. */
+/* Where a record's struct is: its values, one by one, as BTF says. */
+struct c_row {
+	struct seen_all *all;
+	const struct btf *btf;
+	const struct kg_bpf_effect *effect;
+	guint group;
+};
+
+static void c_leaf(struct c_row *row, const char *path, guint at, guint size, enum shape_kind kind, gboolean is_signed)
+{
+	struct shape shape = {.kind = kind, .size = size, .align = 1};
+	struct seen *seen;
+
+	if (!size || at + size > row->effect->n_value)
+		return;
+	seen = see(row->all, SEEN_PRINTED, &shape, row->effect->value + at, row->group);
+	seen->is_signed = is_signed;
+	seen->text = g_strdup(path);
+}
+
+static const struct btf_type *plain_type(const struct btf *btf, guint id)
+{
+	const struct btf_type *t = btf__type_by_id(btf, id);
+
+	while (t && (btf_is_typedef(t) || btf_is_mod(t)))
+		t = btf__type_by_id(btf, t->type);
+	return t;
+}
+
+static void c_value(struct c_row *row, guint id, const char *path, guint at, int depth)
+{
+	const struct btf_type *t = plain_type(row->btf, id), *element;
+
+	if (!t || depth > 8)
+		return;
+	if (btf_is_composite(t)) {
+		const struct btf_member *m = btf_members(t);
+		for (guint i = 0; i < btf_vlen(t); i++) {
+			const char *name = btf__name_by_offset(row->btf, m[i].name_off);
+			g_autofree char *inner = *path && name && *name ? g_strdup_printf("%s.%s", path, name) : g_strdup(name && *name ? name : path);
+			if (!btf_member_bitfield_size(t, i))
+				c_value(row, m[i].type, inner, at + btf_member_bit_offset(t, i) / 8, depth + 1);
+		}
+	} else if (btf_is_array(t)) {
+		guint n = btf_array(t)->nelems;
+		element = plain_type(row->btf, btf_array(t)->type);
+		if (element && btf_is_int(element) && element->size == 1)
+			c_leaf(row, path, at, n, btf_int_encoding(element) & BTF_INT_SIGNED || n != 16 ? SHAPE_TEXT : SHAPE_BYTES, FALSE);
+		else
+			for (guint i = 0; element && i < n && i < 64; i++) {
+				g_autofree char *inner = g_strdup_printf("%s[%u]", path, i);
+				c_value(row, btf_array(t)->type, inner, at + i * element->size, depth + 1);
+			}
+	} else if (btf_is_int(t) || btf_is_any_enum(t)) {
+		c_leaf(row, path, at, t->size, SHAPE_INT, btf_is_int(t) && btf_int_encoding(t) & BTF_INT_SIGNED);
+	} else if (btf_is_ptr(t)) {
+		c_leaf(row, path, at, 8, SHAPE_INT, FALSE);
+	}
+}
+
+/* The struct that a record is: the one that the contract names, else the only one of its size that is no map's or the kernel's. */
+static guint record_type(struct seer *seer, guint size)
+{
+	const struct btf *btf = seer->object->btf;
+	const char *wanted = seer->record && g_str_has_prefix(seer->record, "struct ") ? seer->record + 7 : NULL;
+	guint found = 0, n = 0;
+
+	for (guint id = 1; btf && id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		const char *name = btf_is_struct(t) ? btf__name_by_offset(btf, t->name_off) : NULL;
+		if (!name || !*name || t->size != size)
+			continue;
+		if (wanted ? !strcmp(name, wanted) : TRUE) {
+			found = id;
+			n++;
+		}
+		if (!wanted && (strstr(name, "event") || strstr(name, "record")))
+			return id;
+	}
+	return n == 1 ? found : 0;
+}
+
 static void see_c_value(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group)
 {
-	(void)seer;
+	struct c_row row = {all, seer->object->btf, effect, group};
+	guint id = record_type(seer, effect->n_value);
+
 	all->n_records++;
-	for (guint at = 0; at < effect->n_value;) { /* until a layout is known: each aligned number */
-		struct shape shape = {.kind = SHAPE_INT, .size = 1, .align = 1};
-		struct seen *seen = see(all, SEEN_PRINTED, &shape, effect->value + at, group);
-		seen->text = g_strdup_printf("record at byte %u", at);
-		at++;
-	}
+	if (id)
+		c_value(&row, id, "", 0, 0);
+	else
+		cannot(all, "the layout of a record is not known: say its struct with `record:` in the contract%s", "");
 }
 
 /* ---------------------------------------------------------------- all of it */
@@ -444,6 +524,52 @@ struct seen_all *seer_look(struct seer *seer, guint program, const GPtrArray *ef
 			see_map(seer, all, effect, i, probe, before, user);
 	}
 	return all;
+}
+
+static gpointer seen_copy(gconstpointer p, gpointer user)
+{
+	struct seen *copy = g_memdup2(p, sizeof(struct seen));
+
+	(void)user;
+	copy->text = g_strdup(copy->text);
+	return copy;
+}
+
+struct seen_all *seen_all_copy(const struct seen_all *all)
+{
+	struct seen_all *copy = g_memdup2(all, sizeof(*all));
+
+	copy->values = g_ptr_array_copy(all->values, seen_copy, NULL);
+	g_ptr_array_set_free_func(copy->values, seen_free);
+	copy->changes = g_array_copy(all->changes);
+	copy->actions = g_array_copy(all->actions);
+	copy->why_not = g_strdup(all->why_not);
+	return copy;
+}
+
+void seen_all_join(struct seen_all *all, struct seen_all *more)
+{
+	const guint apart = 1u << 16; /* groups of different runs are different */
+	guint base = all->values->len || all->changes->len ? apart : 0;
+
+	for (guint i = 0; i < all->values->len; i++)
+		base = MAX(base, (((struct seen *)all->values->pdata[i])->group / apart + 1) * apart);
+	g_ptr_array_set_free_func(more->values, NULL);
+	for (guint i = 0; i < more->values->len; i++) {
+		struct seen *seen = more->values->pdata[i];
+		seen->group += base;
+		g_ptr_array_add(all->values, seen);
+	}
+	for (guint i = 0; i < more->changes->len; i++) {
+		struct seen_change change = g_array_index(more->changes, struct seen_change, i);
+		change.group += base;
+		g_array_append_val(all->changes, change);
+	}
+	g_array_append_vals(all->actions, more->actions->data, more->actions->len);
+	all->n_records += more->n_records;
+	if (!all->why_not)
+		all->why_not = g_steal_pointer(&more->why_not);
+	seen_all_free(more);
 }
 
 gboolean seen_anything(const struct seen_all *all)

@@ -71,6 +71,9 @@ struct shapes *seer_shapes(struct seer *seer); /* NULL for C */
 /* [probe]: index of the BPF program in the object. */
 struct seen_all *seer_look(struct seer *seer, guint probe, const GPtrArray *effects, seen_before_fn before, void *user);
 struct seen_all *seen_all_free(struct seen_all *all);
+/* Add what [more] saw, behind what [all] saw; [more] is used up. */
+void seen_all_join(struct seen_all *all, struct seen_all *more);
+struct seen_all *seen_all_copy(const struct seen_all *all);
 /* Does anybody see something of this run? */
 gboolean seen_anything(const struct seen_all *all);
 /* The probe of the text that a program of the object was made from, or NULL. */

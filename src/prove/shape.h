@@ -16,6 +16,7 @@ enum shape_kind {
 	SHAPE_KSYM, SHAPE_USYM, SHAPE_KSTACK, SHAPE_USTACK,
 	SHAPE_BUF,      /* a length byte and size - 1 bytes */
 	SHAPE_MAC,      /* 6 bytes */
+	SHAPE_BYTES,    /* memory as it is: an IPv6 address of a C program */
 	SHAPE_TOKEN,    /* probe, username, strftime(), cgroup_path(): an id that user space makes a text of */
 	SHAPE_TUPLE,
 };

@@ -98,6 +98,35 @@ static int assume_keys(struct telling *t, struct kg_error *err)
 	return 0;
 }
 
+/*
+ * One attach point can be an end and a beginning at once (sched_switch: of the thread that leaves the CPU, and of the one that comes). A visit is then taken
+ * to be nothing to the story's other keys.
+ */
+static int assume_one_role(struct telling *t, struct kg_error *err)
+{
+	for (guint i = 0; t->from_program == t->to_program && i < t->story->n; i++) {
+		const struct kg_contract_end *other = t->story->steps[i].is_end ? t->from : t->to;
+		for (guint k = 0; k < t->story->n; k++) {
+			struct kg_word all = KG_WORD(1), one;
+			for (guint n = 0; n < MIN(other->key->len, end_of(t, k)->key->len); n++) {
+				struct kg_expr_value mine, its;
+				int r;
+				kg_symex_look_at(t->x, t->moments[i]->event);
+				r = kg_expr_eval(((struct kg_contract_expr *)other->key->pdata[n])->node, &t->moments[i]->env, &mine, err);
+				if (r == 0)
+					r = key_at(t, k, n, &its, err);
+				if (r == 0)
+					r = kg_expr_equal(&mine, &its, &t->moments[i]->env, &one, err);
+				if (r)
+					return r;
+				all = kg_terms.binary(t->x, KG_OP_AND, 1, all, one);
+			}
+			kg_symex_assume(t->x, kg_terms.binary(t->x, KG_OP_XOR, 1, all, KG_WORD(1)));
+		}
+	}
+	return 0;
+}
+
 /* Each visit is one that counts: what its end says of it holds. */
 static int assume_visits(struct telling *t, struct kg_error *err)
 {
@@ -183,6 +212,8 @@ static int set_the_stage(struct telling *t, struct kg_error *err)
 	if (r == 0)
 		r = assume_keys(t, err);
 	if (r == 0)
+		r = assume_one_role(t, err);
+	if (r == 0)
 		r = assume_visits(t, err);
 	if (r == 0)
 		r = keep_values(t, err);
@@ -221,13 +252,33 @@ static void visit(const struct kg_path *path, void *user)
 		return;
 	}
 	if (t->at + 1 == t->story->n) {
-		ask_path(&t->asking, path);
+		struct seen_all *seen = seer_look(t->j->seer, t->moments[t->at]->program, path->effects, before_of_path, (void *)path);
+		ask_path(&t->asking, path, seen);
+		judge_built_in_path(t->j, t->moments[t->at], path, seen);
+		seen_all_free(seen);
 		return;
 	}
 	t->asking.paths[t->at] = path;
 	t->at++;
 	run_step(t, path->state);
 	t->at--;
+}
+
+static gboolean has_latency(const struct kg_contract_clause *clause)
+{
+	for (guint i = 0; i < clause->obligations->len; i++)
+		if (((struct kg_obligation *)clause->obligations->pdata[i])->kind == KG_OBLIGATION_LATENCY)
+			return TRUE;
+	return FALSE;
+}
+
+/* Two probes at one end would have to run one after the other in each step. */
+static gboolean is_alone(struct judge *j, guint program)
+{
+	guint siblings[MAX_SIBLINGS], n_all;
+
+	programs_with(j, program, siblings, &n_all);
+	return n_all == 1;
 }
 
 static void tell(struct judge *j, const struct kg_contract_clause *clause, const struct story *story, const struct kg_contract_end *from,
@@ -239,8 +290,10 @@ static void tell(struct judge *j, const struct kg_contract_clause *clause, const
 	int r;
 
 	t.x = judge_executor(j);
-	t.asking = (struct asking){.j = j, .clause = clause, .n = story->n, .begin = story->begin, .only_latency = story != &stories[0], .story = story->text};
+	t.asking = (struct asking){.j = j, .clause = clause, .n = story->n, .begin = story->begin, .only_latency = story != &stories[0] && has_latency(clause), .story = story->text};
 	r = set_the_stage(&t, &e);
+	if (r == 0 && !(is_alone(j, from_program) && is_alone(j, to_program)))
+		r = kg_error_set(&e, KG_E_UNSUPPORTED, STAGE, "two probes at one attach point are not followed through a span");
 	t.asking.m = t.moments[story->n - 1];
 	memcpy(t.asking.moments, t.moments, sizeof(t.moments));
 	if (r) {

@@ -147,6 +147,11 @@ gboolean value_equal(struct moment *m, const struct seen *seen, const struct kg_
 			return FALSE;
 		*ret = bytes_equal(m->x, seen->bytes, wanted->bytes, 6);
 		return TRUE;
+	case SHAPE_BYTES:
+		if (wanted->kind != KG_EXPR_BYTES || wanted->n_bytes != seen->shape.size)
+			return FALSE;
+		*ret = bytes_equal(m->x, seen->bytes, wanted->bytes, wanted->n_bytes);
+		return TRUE;
 	default:
 		return FALSE;
 	}
@@ -241,6 +246,8 @@ char *value_text_seen(struct kg_symex *x, const struct seen *seen, enum kg_as as
 		return quoted(bytes, n);
 	case SHAPE_INET:
 		return inet_text(bytes[0], bytes + 8);
+	case SHAPE_BYTES:
+		return n == 16 ? inet_text(FAMILY_IPV6, bytes) : hex_text(bytes, n);
 	case SHAPE_BUF: case SHAPE_MAC:
 		return hex_text(bytes, n);
 	case SHAPE_KSTACK:

@@ -212,6 +212,7 @@ static void of_packet(struct making *m, guint n, guint data, guint data_end, gui
 			field(m, at, 4, "u32", name);
 	}
 	g_ptr_array_add(m->event->fields, size);
+	m->event->packet_length = size;
 	kg_symex_assume(m->x, sx_op(m->x, KG_OP_ULE, 32, size->word, KG_WORD(65535)));
 	((struct context *)m->event->own)->has_packet = TRUE;
 }

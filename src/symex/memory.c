@@ -21,8 +21,10 @@ static struct kg_state *state_of(void *self)
 static struct kg_word pad(struct kg_symex *x)
 {
 	g_autofree char *name = g_strdup_printf("unset %u", x->n_fresh++);
+	struct kg_word byte = solver_input(x->solver, name, 8);
 
-	return solver_input(x->solver, name, 8);
+	g_array_append_val(x->unset, byte);
+	return byte;
 }
 
 struct kg_word cells_byte(struct kg_symex *x, struct cells *cells, guint i)

@@ -87,8 +87,7 @@ static void add_answers(struct kg_symex *x, struct kg_world *world, const struct
 
 static GBytes *packet_of(struct kg_symex *x, const struct kg_event *event)
 {
-	const struct kg_input *length = event->fields->pdata[event->fields->len - 1]; /* of_packet() puts it last */
-	guint n = (guint)MIN(solver_value(x->solver, length->word), 65535);
+	guint n = (guint)MIN(solver_value(x->solver, event->packet_length->word), 65535);
 	guint8 *data = g_malloc0(MAX(n, 1));
 
 	for (guint i = 0; i < n; i++)

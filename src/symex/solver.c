@@ -721,14 +721,39 @@ const char *solver_reason(const struct solver *s)
 	return s->reason ? s->reason : "no reason was given";
 }
 
+/* Quotients that no assertion speaks of are left open by the model: they are computed from what was divided. */
+static Z3_ast with_quotients(struct solver *s, Z3_ast term)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	g_autoptr(GArray) from = g_array_new(FALSE, FALSE, sizeof(Z3_ast)), to = g_array_new(FALSE, FALSE, sizeof(Z3_ast));
+	struct walk walk = {.s = s, .seen = seen};
+
+	walk_term(&walk, term);
+	for (guint i = 0; i < s->definitions->len; i++) {
+		const struct definition *definition = &g_array_index(s->definitions, struct definition, i);
+		struct kg_word divided;
+		uint64_t divisor;
+		Z3_ast value;
+
+		if (!g_hash_table_contains(seen, definition->of) ||
+		    !solver_is_quotient(s, (struct kg_word){.term = definition->of}, &divided, &divisor))
+			continue;
+		value = Z3_mk_unsigned_int64(s->ctx, solver_value(s, divided) / divisor, Z3_mk_bv_sort(s->ctx, 64));
+		g_array_append_val(from, definition->of);
+		g_array_append_val(to, value);
+	}
+	return from->len ? Z3_substitute(s->ctx, term, from->len, (Z3_ast *)from->data, (Z3_ast *)to->data) : term;
+}
+
 uint64_t solver_value(struct solver *s, struct kg_word w)
 {
-	Z3_ast value;
+	Z3_ast value, term;
 	uint64_t number = 0;
 
 	if (!w.term)
 		return w.bits;
-	if (s->model && Z3_model_eval(s->ctx, s->model, w.term, true, &value) && Z3_is_numeral_ast(s->ctx, value))
+	term = s->definitions->len ? with_quotients(s, w.term) : w.term;
+	if (s->model && Z3_model_eval(s->ctx, s->model, term, true, &value) && Z3_is_numeral_ast(s->ctx, value))
 		Z3_get_numeral_uint64(s->ctx, value, &number);
 	return number;
 }

@@ -103,6 +103,7 @@ struct kg_symex {
 	GPtrArray *owned;     /* g_free()d with x */
 	guint n_paths, n_steps, n_limit;
 	guint n_fresh;
+	GArray *unset;        /* struct kg_word: bytes that were never written and were asked for */
 	struct kg_word question; /* of kg_symex_can(), with what was preferred since */
 	const struct kg_event *current; /* kg_symex_look_at() */
 	const char *limit;    /* which bound ended the exploring, or NULL */

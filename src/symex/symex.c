@@ -103,6 +103,7 @@ struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 	x->strings = g_string_chunk_new(4096);
 	x->owned = g_ptr_array_new_with_free_func(thing_free);
 	enlist(x);
+	x->unset = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
 	return x;
 }
 
@@ -122,6 +123,7 @@ struct kg_symex *kg_symex_free(struct kg_symex *x)
 	g_hash_table_destroy(x->names);
 	g_string_chunk_free(x->strings);
 	g_ptr_array_unref(x->owned);
+	g_array_unref(x->unset);
 	solver_free(x->solver);
 	g_free(x);
 	return NULL;
@@ -516,6 +518,15 @@ gboolean kg_symex_prefer(struct kg_symex *x, struct kg_word wish)
 	}
 	solver_restore_model(x->solver);
 	return FALSE;
+}
+
+void kg_symex_prefer_cleared(struct kg_symex *x)
+{
+	struct kg_word all = KG_WORD(1);
+
+	for (guint i = 0; i < x->unset->len; i++)
+		all = sx_and(x, all, sx_op(x, KG_OP_EQ, 8, g_array_index(x->unset, struct kg_word, i), KG_WORD(0)));
+	kg_symex_prefer(x, all);
 }
 
 uint64_t kg_symex_value(struct kg_symex *x, struct kg_word w)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Run a command on a terminal of its own, type TEXT when it asks, and print all that the terminal showed.
 
-  terminal.py TEXT COMMAND...       the exit code is the command's; "^C" in TEXT is Ctrl-C; "" types nothing
+  terminal.py [--at PROMPT] TEXT COMMAND...    the exit code is the command's; "^C" in TEXT is Ctrl-C; "" types nothing
 
-Standard output of the command is the terminal, too. TEXT is typed once "[y/N]" has appeared.
+Standard output of the command is the terminal, too. TEXT is typed once PROMPT ("[y/N]") has appeared.
 """
 import os
 import pty
@@ -15,6 +15,10 @@ LIMIT_S = 120
 
 
 def main():
+    prompt = b"[y/N]"
+    if sys.argv[1] == "--at":
+        prompt = sys.argv[2].encode()
+        del sys.argv[1:3]
     typed, command = sys.argv[1].replace("\\n", "\n").replace("^C", "\x03"), sys.argv[2:]
     pid, terminal = pty.fork()
     if pid == 0:
@@ -30,7 +34,7 @@ def main():
             if not data:
                 break
             shown += data
-        if typed and not asked and b"[y/N]" in shown:
+        if typed and not asked and prompt in shown:
             asked = True
             os.write(terminal, typed.encode())
     else:

@@ -221,7 +221,7 @@ static void test_explain(void **state)
 	assert_int_equal(timer->usable, KG_YES);
 	assert_int_equal(point->usable, KG_UNKNOWN); /* nobody asked a kernel */
 	assert_non_null(point->why);
-	kg_explanation_json(explanation, "x.bt", 0, out);
+	kg_explanation_json(explanation, "x.bt", NULL, 0, out);
 	json_t *object = json_loads(out->str, 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(object, "type")), "explanation");
 	json_decref(object);

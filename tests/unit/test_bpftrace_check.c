@@ -37,6 +37,7 @@ static struct kg_field sock_members[] = {
 	{.name = "next", .type = "struct sock *", .size = 8, .is_pointer = TRUE},
 	{.name = "inner", .type = "struct inner", .size = 8},
 	{.name = "name", .type = "char[16]", .is_string = TRUE},
+	{.name = "in6_u", .type = "union {...}", .size = 16}, /* a type without a name, as in struct in6_addr */
 };
 static struct kg_field inner_members[] = {{.name = "state", .type = "unsigned char", .size = 1}};
 static struct kg_field task_members[] = {{.name = "pid", .type = "pid_t", .size = 4}};
