@@ -89,6 +89,13 @@ int kg_object_bpftrace(struct kg_object *object, const struct kg_bt_program *pro
 		       const struct kg_bpftrace_limits *limits, struct kg_profile *profile, struct kg_error *err);
 /** The name of a map type ("percpu_hash"), or NULL. Static. */
 const char *kg_map_type_name(uint32_t type);
+/** A variable of the program that lies in a map (.data, .bss, .rodata). */
+struct kg_variable {
+	const char *name;    /**< "on_exec.counter": of a function's own static the function first; borrowed from the object */
+	uint32_t offset, size; /**< bytes, in the map's value */
+};
+/** Variables of a section of the object (".data.kg"), as its BTF has them: owned array of struct kg_variable, empty where there is none. */
+GArray *kg_object_variables(const struct kg_object *object, const char *section);
 /**
  * The disassembly of a program as the kernel's verifier prints it ("  12: (79) r1 = *(u64 *)(r6 +112)"), with its source lines ("; ...") where
  * they are known, and the names of maps behind the instructions that load them.

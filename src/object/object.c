@@ -178,3 +178,33 @@ int kg_object_read(GBytes *elf, struct kg_profile *profile, struct kg_object **r
 	*ret = object;
 	return 0;
 }
+
+/* ---------------------------------------------------------------- variables */
+
+static void take_variables(const struct btf *btf, const struct btf_type *section, GArray *ret)
+{
+	const struct btf_var_secinfo *info = btf_var_secinfos(section);
+
+	for (guint i = 0; i < btf_vlen(section); i++) {
+		const struct btf_type *var = btf__type_by_id(btf, info[i].type);
+		struct kg_variable v = {.offset = info[i].offset, .size = info[i].size};
+		if (!var || !btf_is_var(var))
+			continue;
+		v.name = btf__name_by_offset(btf, var->name_off);
+		if (v.name)
+			g_array_append_val(ret, v);
+	}
+}
+
+GArray *kg_object_variables(const struct kg_object *object, const char *section)
+{
+	GArray *ret = g_array_new(FALSE, FALSE, sizeof(struct kg_variable));
+	guint n = object->btf ? btf__type_cnt(object->btf) : 0;
+
+	for (guint id = 1; id < n; id++) {
+		const struct btf_type *type = btf__type_by_id(object->btf, id);
+		if (btf_is_datasec(type) && !g_strcmp0(btf__name_by_offset(object->btf, type->name_off), section))
+			take_variables(object->btf, type, ret);
+	}
+	return ret;
+}

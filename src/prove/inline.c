@@ -3,6 +3,8 @@
  * what its expression came to.
  *
  * What a program assumes counts for its own assertions behind it and for nothing else: a contract is never weakened by the program.
+ * In C, kgent/bpf_assert.h stores into variables of the section .data.kg; what they hold at the end of a path is looked at.
+ *
  * An assertion that the compiler left out, or that no path reaches, and an assumption that nothing satisfies, are named.
  */
 #include "judge.h"
@@ -13,6 +15,9 @@
 struct mark {
 	gboolean is_assert;
 	int map;                       /* index in the object; -1: no such map */
+	gboolean is_variable;          /* C: at [offset] of the map's value */
+	guint offset, line;
+	char *function;                /* C: owned */
 	const struct kg_bt_node *value;/* the expression */
 	struct kg_loc loc;
 	struct kg_obligation_result *r; /* assertions */
@@ -65,7 +70,7 @@ static gboolean uses_map(const struct kg_bpf_program *p, int map)
 	for (guint pc = 0; pc < p->n_insns; pc++) {
 		const struct bpf_insn *insn = &p->insns[pc];
 		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW)) {
-			if (insn->src_reg == BPF_PSEUDO_MAP_FD && insn->imm == map)
+			if ((insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE) && insn->imm == map)
 				return TRUE;
 			pc++;
 		}
@@ -86,13 +91,40 @@ static void open_marks(struct marks *marks)
 	}
 }
 
+/* "on_exec.__kg_assert_12" */
+static void note_variable(struct marks *marks, const struct kg_variable *v, int map)
+{
+	const char *dot = strrchr(v->name, '.'), *name = dot ? dot + 1 : v->name;
+	struct mark mark = {.map = map, .is_variable = TRUE, .offset = v->offset, .is_compiled = TRUE};
+	gboolean is_assume = g_str_has_prefix(name, KG_BT_ASSUME_MAPS);
+
+	mark.is_assert = g_str_has_prefix(name, KG_BT_ASSERT_MAPS);
+	if ((!mark.is_assert && !is_assume) || v->size != 4)
+		return;
+	mark.line = (guint)g_ascii_strtoull(strrchr(name, '_') + 1, NULL, 10);
+	mark.function = g_strndup(v->name, dot ? (gsize)(dot - v->name) : 0);
+	mark.text = g_strdup_printf("line %u of %s", mark.line, mark.function);
+	mark.loc = (struct kg_loc){.line = (int)mark.line, .col = 1, .len = 1};
+	g_array_append_val(marks->all, mark);
+}
+
+static void note_variables(struct marks *marks)
+{
+	g_autoptr(GArray) variables = kg_object_variables(marks->j->object, ".data.kg");
+
+	for (guint i = 0; i < marks->j->object->maps->len; i++)
+		if (!strcmp(((struct kg_map *)marks->j->object->maps->pdata[i])->name, ".data.kg"))
+			for (guint k = 0; k < variables->len; k++)
+				note_variable(marks, &g_array_index(variables, struct kg_variable, k), (int)i);
+}
+
 /* ---------------------------------------------------------------- one path */
 
 static struct mark *mark_of(struct marks *marks, const struct kg_bpf_effect *effect)
 {
 	for (guint i = 0; effect->kind == KG_BPF_MAP_SET && i < marks->all->len; i++) {
 		struct mark *mark = &g_array_index(marks->all, struct mark, i);
-		if (mark->map >= 0 && mark->map == effect->map)
+		if (!mark->is_variable && mark->map >= 0 && mark->map == effect->map)
 			return mark;
 	}
 	return NULL;
@@ -125,6 +157,39 @@ static void ask(struct marks *marks, const struct kg_path *path, struct mark *ma
 	}
 }
 
+static struct kg_word is_not(struct kg_symex *x, struct kg_word value, uint64_t number)
+{
+	return kg_terms.binary(x, KG_OP_NE, 64, value, KG_WORD(number));
+}
+
+/* Variables: what they hold at the end; 2 is "not reached". */
+static void visit_variables(struct marks *marks, const struct kg_path *path, const struct kg_bpf_effect *effect)
+{
+	struct kg_symex *x = marks->m->x;
+
+	for (guint i = 0; i < marks->all->len; i++) {
+		struct mark *mark = &g_array_index(marks->all, struct mark, i);
+		struct kg_word assumed = KG_WORD(1), value;
+		if (!mark->is_variable || mark->map != effect->map || mark->offset + 4 > effect->n_value)
+			continue;
+		for (guint k = 0; k < marks->all->len; k++) {
+			const struct mark *other = &g_array_index(marks->all, struct mark, k);
+			if (other->is_variable && !other->is_assert && other->offset + 4 <= effect->n_value && other->line < mark->line + !mark->is_assert &&
+			    !strcmp(other->function, mark->function))
+				assumed = kg_terms.binary(x, KG_OP_AND, 1, assumed, is_not(x, value_join(x, effect->value + other->offset, 4, FALSE), 0));
+		}
+		value = value_join(x, effect->value + mark->offset, 4, FALSE);
+		assumed = kg_terms.binary(x, KG_OP_AND, 1, assumed, is_not(x, value, 2));
+		if (kg_symex_can(x, is_not(x, value, 2)) == KG_NO)
+			continue;
+		mark->is_reached = TRUE;
+		if (mark->is_assert)
+			ask(marks, path, mark, assumed, is_not(x, value, 0));
+		else
+			mark->is_satisfied = mark->is_satisfied || kg_symex_can(x, assumed) != KG_NO;
+	}
+}
+
 static void visit(const struct kg_path *path, void *user)
 {
 	struct marks *marks = user;
@@ -142,6 +207,8 @@ static void visit(const struct kg_path *path, void *user)
 		const struct kg_bpf_effect *effect = path->effects->pdata[i];
 		struct mark *mark = mark_of(marks, effect);
 		struct kg_word holds;
+		if (effect->kind == KG_BPF_MAP_SET)
+			visit_variables(marks, path, effect);
 		if (!mark || !effect->n_value)
 			continue;
 		mark->is_reached = TRUE;
@@ -214,12 +281,16 @@ void judge_inline(struct judge *j)
 
 	if (j->program)
 		kg_bt_walk(j->program, note, NULL, &marks);
+	else
+		note_variables(&marks);
 	open_marks(&marks);
 	for (guint i = 0; i < j->object->programs->len; i++)
 		if (is_marked(&marks, j->object->programs->pdata[i]))
 			run(&marks, i);
 	conclude(&marks);
-	for (guint i = 0; i < marks.all->len; i++)
+	for (guint i = 0; i < marks.all->len; i++) {
 		g_free(g_array_index(marks.all, struct mark, i).text);
+		g_free(g_array_index(marks.all, struct mark, i).function);
+	}
 	g_array_unref(marks.all);
 }

@@ -121,6 +121,35 @@ print(eval(sys.argv[1], {"last": last}))' "$1"; }
 	[[ $output == *"assume(pid < 1 && pid > 5) in line 1: nothing satisfies it"* ]]
 }
 
+@test "assertions in C: proved, refuted, never reached" {
+	command -v clang >/dev/null || skip "clang is not installed"
+	cat >a.c <<-'END'
+	#include <linux/bpf.h>
+	#include <bpf/bpf_helpers.h>
+	#include <kgent/bpf_assert.h>
+	char LICENSE[] SEC("license") = "GPL";
+	SEC("tracepoint/sched/sched_process_exec")
+	int on_exec(void *ctx)
+	{
+	 __u32 pid = bpf_get_current_pid_tgid() >> 32;
+	 kg_assert(pid != 3);
+	 kg_assume(pid > 5);
+	 kg_assert(pid != 3);
+	 kg_assert(pid < 1000);
+	 if (pid == 4)
+	  kg_assert(pid == 7);
+	 return 0;
+	}
+	END
+	clang -target bpf -I"$BATS_TEST_DIRNAME/../../include" -I"/usr/include/$(uname -m)-linux-gnu" -O2 -g -c a.c -o a.o || skip "clang does not compile for bpf here"
+	run --separate-stderr "$KGENT" check a.o --json
+	echo "$output"
+	[ "$status" = 4 ]
+	[ "$(json '[(r["what"], r["result"]) for r in last["proof"]["obligations"]]' <<<"$output")" = \
+		"[('line 9 of on_exec', 'refuted'), ('line 11 of on_exec', 'proved'), ('line 12 of on_exec', 'refuted'), ('line 14 of on_exec', 'unknown')]" ]
+	[ "$(json 'last["proof"]["obligations"][2]["counterexamples"][0]["replayed"]' <<<"$output")" = True ]
+}
+
 @test "names of maps that are kgent's own, and assert() as a value, are refused" {
 	run --separate-stderr "$KGENT" check --no-load - <<<'BEGIN { @__kg_assert_1 = 1; }'
 	[ "$status" = 4 ]
