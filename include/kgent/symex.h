@@ -85,6 +85,7 @@ struct kg_event {
 	enum kg_probe_kind kind;
 	const char *target;          /**< of the attach point; what the context holds follows from the two */
 	GPtrArray *fields;           /**< struct kg_input *: the context's fields by name */
+	const struct kg_object *object; /**< whose program it is of */
 	struct kg_word context;      /**< address of the context */
 	const struct kg_input *packet_length; /**< of packet programs: bytes; else NULL */
 	/* the executor's own */
@@ -126,6 +127,8 @@ int kg_symex_run(struct kg_symex *x, const struct kg_object *object, guint progr
 
 /** What the map held under [key] when the path's last run began: KG_YES and *ret (bytes, borrowed), KG_NO, or KG_UNKNOWN: the program did not ask. */
 enum kg_answer kg_symex_before(const struct kg_path *path, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret, guint *ret_n);
+/** When tracing began, as a bpftrace program keeps it for `elapsed`: ns; a number where it keeps none. */
+struct kg_word kg_symex_began(struct kg_symex *x, const struct kg_object *object);
 /** The conditions that the path decided on, as words of 1 bit; owned array of struct kg_word. */
 GArray *kg_symex_decisions(const struct kg_path *path);
 /** The event that kg_symex_read() and contracts' names are about from here on. kg_symex_event() sets it to the new one. */

@@ -339,6 +339,7 @@ struct kg_event *kg_symex_event(struct kg_symex *x, const struct kg_object *obje
 	event->index = x->events->len - 1;
 	event->thread = thread ? thread : kg_symex_thread(x, suffix(x, event->index));
 	event->kind = p->kind;
+	event->object = object;
 	colon = p->attach && p->kind != KG_PROBE_NONE ? strchr(p->attach, ':') : NULL;
 	event->target = sx_keep(x, colon ? colon + 1 : "");
 	event->time = input_new(x, event->index, 64, "u64", "nsecs%s", suffix(x, event->index))->word;

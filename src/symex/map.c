@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#define ELAPSED "elapsed" /* bpftrace's map with the time at which tracing began; its BEGIN has set it before any event */
 #define MAX_KEY 1024
 #define MAX_VALUE 65536
 
@@ -70,7 +71,7 @@ static int read_key(struct kg_state *s, int map, struct kg_word at, struct kg_wo
 }
 
 /* A function of the map and the key. */
-static struct kg_word of_key(struct kg_state *s, int map, const char *what, const struct kg_word *key, guint n)
+static struct kg_word of_key(struct kg_symex *x, int map, const char *what, const struct kg_word *key, guint n)
 {
 	struct kg_word parts[MAX_KEY / 8];
 	unsigned widths[MAX_KEY / 8];
@@ -79,9 +80,9 @@ static struct kg_word of_key(struct kg_state *s, int map, const char *what, cons
 
 	for (guint i = 0; i < n; i += 8, k++) {
 		widths[k] = 8 * MIN(8, n - i);
-		parts[k] = sx_join(s->x, key + i, MIN(8, n - i));
+		parts[k] = sx_join(x, key + i, MIN(8, n - i));
 	}
-	return solver_token(s->x->solver, name, parts, widths, k);
+	return solver_token(x->solver, name, parts, widths, k);
 }
 
 /* ---------------------------------------------------------------- entries */
@@ -136,9 +137,9 @@ static void fill_before(struct kg_state *s, guint entry_index)
 		guint n = MIN(8, cells->n - at);
 		struct kg_word word = KG_WORD(0);
 
-		if (!initial && s->first == KG_MAPS_ANY) {
+		if (!initial && (s->first == KG_MAPS_ANY || !strcmp(m->name, ELAPSED))) {
 			g_autofree char *what = g_strdup_printf("byte %u", at);
-			word = of_key(s, entry->map, what, entry->key, entry->n_key);
+			word = of_key(s->x, entry->map, what, entry->key, entry->n_key);
 			name_value(s->x, word, *m->name ? m->name : "a map", at);
 			if (n < 8)
 				word = sx_extract(s->x, word, 8 * n - 1, 0);
@@ -164,10 +165,13 @@ static int find_before(struct kg_state *s, int map, struct kg_word *key, guint n
 	if (is_array(m)) {
 		struct kg_word index = sx_join(x, key, MIN(n_key, 8));
 		r = state_decide(s, sx_op(x, KG_OP_ULT, 8 * MIN(n_key, 8), index, KG_WORD(MAX(m->max_entries, 1))), &is_there);
+	} else if (!strcmp(m->name, ELAPSED)) {
+		is_there = TRUE;
+		r = 0;
 	} else if (s->first == KG_MAPS_EMPTY) {
 		r = 0;
 	} else {
-		struct kg_word token = of_key(s, map, "presence", key, n_key);
+		struct kg_word token = of_key(s->x, map, "presence", key, n_key);
 		r = state_decide(s, sx_extract(x, token, 0, 0), &is_there);
 	}
 	if (r)
@@ -308,7 +312,7 @@ int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_
 	effect->key = key;
 	effect->n_key = n;
 	entry_add(s, map, key, n, FALSE);
-	*ret = of_key(s, map, "result of deleting", key, n); /* 0 or -ENOENT: nobody asks */
+	*ret = of_key(s->x, map, "result of deleting", key, n); /* 0 or -ENOENT: nobody asks */
 	return 0;
 }
 
@@ -400,4 +404,16 @@ enum kg_answer kg_symex_before(const struct kg_path *path, int map, const struct
 		return KG_YES;
 	}
 	return KG_UNKNOWN;
+}
+
+struct kg_word kg_symex_began(struct kg_symex *x, const struct kg_object *object)
+{
+	struct kg_word key[8] = {{0}};
+
+	for (guint i = 0; i < object->maps->len; i++) {
+		const struct kg_map *m = object->maps->pdata[i];
+		if (!strcmp(m->name, ELAPSED))
+			return of_key(x, (int)i, "byte 0", key, CLAMP(m->key_size, 1, sizeof(key) / sizeof(key[0])));
+	}
+	return KG_WORD(0);
 }

@@ -5,7 +5,7 @@ import re
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(os.environ.get("KGENT_TESTS") or os.path.dirname(HERE), "golden", "proofs")
 LISTS = ("refuted", "also", "proved")
-KEYS = LISTS + ("about", "contract", "verdict", "relation", "profile", "skip", "program")
+KEYS = LISTS + ("about", "contract", "verdict", "relation", "profile", "skip", "program", "unknown")
 
 
 class Case:
@@ -15,7 +15,7 @@ class Case:
         self.path = path
         self.name = os.path.splitext(os.path.basename(path))[0]
         self.program = path
-        self.about = self.contract = self.relation = self.profile = self.skip = None
+        self.about = self.contract = self.relation = self.profile = self.skip = self.unknown = None
         self.verdict = "proved"
         self.refuted, self.also, self.proved = [], [], []
         with open(path) as f:
