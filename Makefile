@@ -24,13 +24,13 @@ run: ## build and answer ASK="..." on the running kernel (RUN_FLAGS="--for 5s --
 	@$(SUDO) build/kgent "$(ASK)" $(RUN_FLAGS)
 
 check: ## all tests, warnings as errors; the last line is "N passed, N failed, N skipped"; installs what is missing
-	@tools/install-deps build run test
+	@tools/install-deps build run sandbox test
 	@[ -e build-check/build.ninja ] || meson setup build-check -Dwerror=true -Dtests=enabled
 	@$(NINJA) -C build-check
 	@tests/run $(TEST_FLAGS) build-check
 
 asan: ## the same tests under AddressSanitizer, LeakSanitizer and UBSan
-	@tools/install-deps build run test
+	@tools/install-deps build run sandbox test
 	@[ -e build-asan/build.ninja ] || meson setup build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false
 	@$(NINJA) -C build-asan
 	@TEST_TIME_FACTOR=3 tests/run $(TEST_FLAGS) build-asan
@@ -44,7 +44,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS=60 with clang's libFuzzer; a crash f
 	@tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
 
 bench: ## print how long things take, beside what one would use instead
-	@tools/install-deps build run test
+	@tools/install-deps build run sandbox test
 	@$(MAKE) --no-print-directory all
 	@python3 bench/run.py build
 

@@ -1,5 +1,5 @@
 # fish completion for kgent
-set -l commands ask check diff explain disasm probes doctor memory config help
+set -l commands ask check diff explain disasm probes trial kernel doctor memory config help
 complete -c kgent -f
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a ask -d 'Answer a question about this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a check -d 'Make all checks on a bpftrace program'
@@ -7,6 +7,7 @@ complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a diff -d 'Tel
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a explain -d 'Tell what a bpftrace program does'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a disasm -d 'Show the instructions of a program or object file'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a probes -d 'Find attach points'
+complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a kernel -d 'Kernels for virtual machines'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'Tell what works on this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a config -d 'Tell each setting and where it came from'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a memory -d 'Look at what was learned'
@@ -34,7 +35,7 @@ complete -c kgent -n "__fish_seen_subcommand_from export" -l force -d 'Replace a
 complete -c kgent -n "__fish_seen_subcommand_from forget" -l all -d 'Forget all pairs'
 complete -c kgent -n "__fish_seen_subcommand_from forget" -s y -l yes -d 'Without a question'
 
-set -l asking "not __fish_seen_subcommand_from check diff explain disasm probes doctor memory help config"
+set -l asking "not __fish_seen_subcommand_from check diff explain disasm probes trial kernel doctor memory help config"
 complete -c kgent -n $asking -l for -x -a '5s 10s 30s 1min' -d 'How long to observe'
 complete -c kgent -n $asking -s p -l pid -x -a '(__fish_complete_pids)' -d 'Observe this process only'
 complete -c kgent -n $asking -s c -l command -x -a '(__fish_complete_command)' -d 'Start and observe this command'
@@ -57,14 +58,28 @@ complete -c kgent -n $asking -l fresh -d 'Do not use the cache'
 complete -c kgent -n $asking -l summarize -d 'Let the model sum up what was found'
 complete -c kgent -n "__fish_seen_subcommand_from explain" -l model -d 'Let a model explain it, too'
 complete -c kgent -n "__fish_seen_subcommand_from config" -a show
-complete -c kgent -n "not __fish_seen_subcommand_from explain disasm probes doctor memory config help" -l allow -x -d 'Allow the program this'
+complete -c kgent -n "not __fish_seen_subcommand_from explain disasm probes kernel doctor memory config help" -l allow -x -d 'Allow the program this'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l contract -r -F -d 'What the program must do'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l mutate -d 'Hold wrong variants against the contract'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l annotate -d 'Show assumptions and assertions in place'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l html -r -F -d 'Write that view as a page'
 complete -c kgent -n "__fish_seen_subcommand_from check diff" -l bound -x -d 'How far the proof goes'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l no-load -d 'Load nothing into the kernel'
-complete -c kgent -n "not __fish_seen_subcommand_from doctor memory config help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
+complete -c kgent -n "not __fish_seen_subcommand_from kernel doctor memory config help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
 complete -c kgent -n $asking -l no-memory -d 'Do not keep this request'
+complete -c kgent -n "not __fish_seen_subcommand_from kernel doctor memory config help" -l kernel -x -a "(kgent kernel list 2>/dev/null | string split -f1 ' ')" -d 'Kernel for a virtual machine'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -a 'add list show remove'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -F
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l name -x -d 'Call it so'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l module -x -d 'Load this module as well'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l modules-dir -x -a '(__fish_complete_directories)' -d 'Modules of a kernel image'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -l force -d 'Replace a kernel of that name'
 complete -c kgent -n "__fish_seen_subcommand_from probes" -s n -l limit -x -d 'Show at most so many'
 complete -c kgent -n "__fish_seen_subcommand_from doctor" -l refresh -d 'Read the kernel anew'
+complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a trial -d 'Run a program while a stimulus makes known events'
+complete -c kgent -n $asking -l trial -x -a 'auto always never' -d 'Run it against known events first'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -s s -l stimulus -r -d 'What makes the events'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -l expect -r -d 'What must be seen'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -l for -x -a '1s 5s' -d 'Observe for so long at least'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -l list -d 'List the stimuli'
+complete -c kgent -n "__fish_seen_subcommand_from trial" -F

@@ -12,7 +12,9 @@
 #include <kgent/mutate.h>
 #include <kgent/prove.h>
 #include <kgent/safety.h>
+#include <kgent/sandbox.h>
 #include <kgent/synthesise.h>
+#include <kgent/trial.h>
 
 enum kg_check_result {
 	KG_CHECK_PASSED,
@@ -33,9 +35,10 @@ struct kg_check {
 enum kg_verdict_word {
 	KG_VERDICT_PROVED,   /**< every obligation proved, and the kernel's verifier accepts it */
 	KG_VERDICT_CHECKED,  /**< none refuted, some unknown; accepted; a trial showed what was expected */
-	KG_VERDICT_LOADED,   /**< accepted by the kernel's verifier; what it shows was not proved */
+	KG_VERDICT_LOADED,   /**< accepted by the kernel's verifier (the running kernel's, or that of the kernel asked for in a sandbox);
+				  what it shows was not proved */
 	KG_VERDICT_UNLOADED, /**< no check failed, but no kernel verifier has seen it; not offered to run */
-	KG_VERDICT_REFUTED,  /**< a counterexample exists; not offered to run */
+	KG_VERDICT_REFUTED,  /**< a counterexample exists (a trial showed something else); not offered to run */
 	KG_VERDICT_REJECTED, /**< a check failed; not offered to run */
 };
 const char *kg_verdict_name(enum kg_verdict_word word); /**< "proved", ..., "not loaded", "refuted", "rejected" */
@@ -50,6 +53,8 @@ struct kg_verdict {
 	struct kg_mutation *mutation;  /**< or NULL: it was not asked for, or there was nothing to mutate */
 	struct kg_proof *proof;        /**< or NULL: there was no contract, or it was not reached */
 	struct kg_bpftrace_limits limits; /**< those that it was built and loaded with: run it with the same */
+	struct kg_trial_result *trial; /**< what a trial came to; NULL: there was none */
+	GPtrArray *trial_findings;     /**< struct kg_trial_finding *: of that trial; or NULL */
 };
 struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict);
 const char *kg_check_result_name(enum kg_check_result result); /**< "passed", "failed", "not checked" */
@@ -85,6 +90,12 @@ struct kg_mutate_opts {
 	guint max;      /**< how many; 24 */
 	guint total_ms; /**< all of them; 60000 */
 };
+/** When a program is tried. */
+enum kg_trial_when {
+	KG_TRIAL_AUTO,   /**< where it costs no surprise: in a sandbox that is there */
+	KG_TRIAL_ALWAYS, /**< on the running kernel, too */
+	KG_TRIAL_NEVER,
+};
 /** All zero: static checks against no kernel. Pointers are borrowed for the call. */
 struct kg_check_opts {
 	struct kg_profile *profile;    /**< may be NULL: then what depends on the kernel is not checked */
@@ -97,11 +108,22 @@ struct kg_check_opts {
 	const struct kg_contract *contract; /**< what it must do; NULL: nothing is proved but assert() of the program itself */
 	const struct kg_prove_opts *prove;  /**< bounds of the proof; NULL: defaults */
 	const struct kg_mutate_opts *mutate;/**< hold wrong variants against the contract too; NULL: no */
+	enum kg_trial_when trial;
+	const struct kg_intent *intent;/**< what was asked for: what a trial must show follows from it; NULL: no trial */
+	/**
+	 * Build and load in a sandbox with this kernel of `kgent kernel list`, and not on this machine; [profile] should be its profile.
+	 * NULL: on this machine, or, where this user may not load programs, in a sandbox with a kernel of the same release, if there is one.
+	 */
+	const char *kernel;
+	struct kg_sandbox *sandbox;    /**< of [kernel], kept by the caller; NULL: one is opened when it is needed, and closed */
+	gboolean no_sandbox;           /**< never open one that was not asked for */
+	void (*progress)(void *user, const char *what); /**< told what takes long with sandboxes; may be NULL */
+	void *user;
 };
 /**
  * Make all checks on a program text, cheapest first: text, syntax, attach points, types, version, policy, build, proof,
  * kernel verifier, trial. Those that only read the text are all made, so that all findings come at once; behind a failed one
- * nothing is built or loaded, and what was not reached is "not checked", with the reason. Nothing of the program runs.
+ * nothing is built or loaded, and what was not reached is "not checked", with the reason. Nothing of the program runs but in a trial.
  *
  * @param text need not end with a NUL
  * @param ret  the verdict, also a bad one; the caller's
@@ -174,10 +196,13 @@ struct kg_report {
 	const struct kg_refusal *refusal;
 	const struct kg_error *error;
 	const struct kg_run_result *run; /**< when it ran */
+	const char *kernel;        /**< the kernel that was asked for with --kernel */
 	int exit;                  /**< the exit code that kgent ends with */
 };
 /** One JSON object on one line, with a final newline. */
 void kg_report_json(const struct kg_report *report, GString *out);
+/** The same program on several kernels: one object of type "check" with an object of type "result" for each. [exit] is that of all of it. */
+void kg_reports_json(const struct kg_report *reports, guint n, int exit, GString *out);
 
 /** One attach point of an explained program, as the profile knows it. */
 struct kg_explained_point {
@@ -201,3 +226,15 @@ int kg_explain_program(const char *text, gsize len, struct kg_profile *profile, 
 struct kg_explanation *kg_explanation_free(struct kg_explanation *explanation);
 /** One JSON object on one line: type "explanation", file, text, points, findings, model_text, exit. [said]: a model's words, or NULL. */
 void kg_explanation_json(const struct kg_explanation *explanation, const char *file, const char *said, int exit, GString *out);
+/** What `kgent trial` came to, for its JSON object. NULL members are null. */
+struct kg_trial_report {
+	const char *file;
+	const char *judgement;       /**< "as expected", "not as expected", "unclear", "nothing was expected", "not tried" */
+	const struct kg_trial_result *result;
+	const GPtrArray *findings;   /**< struct kg_trial_finding * */
+	const struct kg_verdict *verdict;
+	const struct kg_error *error;
+	int exit;
+};
+/** One JSON object on one line: type "trial" (docs/json.md). */
+void kg_trial_json(const struct kg_trial_report *report, GString *out);

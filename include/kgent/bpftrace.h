@@ -229,6 +229,8 @@ int kg_bt_version_compare(const struct kg_bt_version *a, const struct kg_bt_vers
 int kg_bt_check(const struct kg_bt_program *program, struct kg_profile *profile, const struct kg_bt_version *version,
 		GPtrArray *diags);
 
+/** What this release lacks of the language, a line each with what to write instead: array of owned strings, for people and models. */
+GPtrArray *kg_bt_lacking(const struct kg_bt_version *version);
 /*
  * Inline assumptions and assertions: the statements assume(EXPRESSION); and assert(EXPRESSION); of a probe. They are kgent's, not bpftrace's
  * (whose assert() has two arguments): taken out before a program is loaded or run, and lowered to plain bpftrace for the proof: a value that is
@@ -246,8 +248,6 @@ guint kg_bt_count_inline(const struct kg_bt_program *program);
 void kg_bt_lower_inline(struct kg_bt_program *program);
 /** The text that [program] was parsed from, with blanks in their stead: all other places stay. Owned. */
 char *kg_bt_without_inline(const struct kg_bt_program *program, const char *text);
-/** What this release lacks of the language, a line each with what to write instead: array of owned strings, for people and models. */
-GPtrArray *kg_bt_lacking(const struct kg_bt_version *version);
 
 /** A builtin variable of the language. */
 struct kg_bt_builtin {

@@ -138,6 +138,18 @@ struct kg_card_way {
 
 enum kg_card_heat { KG_HEAT_LOW, KG_HEAT_MEDIUM, KG_HEAT_HIGH };
 
+/** How the event can be made to happen in known numbers (kgent-stimulus), and what is then true of it. Values are those of trials: "$open.count". */
+struct kg_card_stimulus {
+	char *name;      /**< "open" */
+	char *options;   /**< "--count 5", words as for a shell; NULL: its defaults */
+	char *count;     /**< how many events it makes under its name: "$open.count" */
+	GPtrArray *fields; /**< char *: names of fields whose value is known, ... */
+	GPtrArray *values; /**< char *: ... and those values, beside fields */
+	char *each;      /**< a list of the truth with a member for each event, which values call $each: "connections"; or NULL */
+	char *least_ns;  /**< each of them takes at least so long; or NULL */
+	gboolean fails;  /**< the operation fails each time */
+};
+
 struct kg_card {
 	char *name;      /**< "tcp-connect" */
 	char *title;     /**< "TCP connection attempt" */
@@ -153,6 +165,7 @@ struct kg_card {
 	char *duration;         /**< name of the field that is its duration where one way gives it directly, or NULL */
 	GPtrArray *fields; /**< struct kg_card_field * */
 	GPtrArray *ways;   /**< struct kg_card_way *, in order of preference */
+	GPtrArray *stimuli; /**< struct kg_card_stimulus *: how to make it happen; may be empty */
 	char *file;        /**< where it was read from */
 };
 

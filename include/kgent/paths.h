@@ -19,3 +19,9 @@ char *kg_paths_data_home(void);
  * @param what a subdirectory; only directories that exist are returned
  */
 char **kg_paths_data(const char *what);
+/**
+ * A program of kgent's own that is not for people to call (kgent-stimulus): the first that can be executed of $KGENT_LIBEXEC/NAME,
+ * the build directory that this binary lies in, and the installed one (libexecdir/kgent/NAME).
+ * @return its absolute path, owned; NULL where there is none
+ */
+char *kg_paths_program(const char *name);

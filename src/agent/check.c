@@ -4,9 +4,10 @@
  * The list is the table `stages`, one row a check and one row of the verdict. A check says what it saw; "passed" only where it was
  * seen, "not checked" always with the reason. Those that only read the text are all made, so that one answer holds all
  * findings; those behind them cost time or privileges and are not reached once something failed.
- *
- * Open place: the trial in a VM has its row, and says that it does not exist yet.
  */
+#include "boxed.h"
+#include "trial.h"
+
 #include <kgent/agent.h>
 #include <kgent/build.h>
 #include <kgent/load.h>
@@ -27,6 +28,7 @@ struct checking {
 	struct kg_error tool_error;
 	struct kg_verdict *verdict;
 	GBytes *object;                 /* what the build made, or NULL */
+	struct boxed boxed; /* where another kernel than the running one is asked */
 };
 
 static void says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
@@ -255,6 +257,18 @@ static void take_findings(struct checking *c, GPtrArray *diags)
 	g_free(all);
 }
 
+/* A finding of one that stays. */
+static gpointer copy_diag(gconstpointer data, gpointer user)
+{
+	const struct kg_diag *from = data;
+	struct kg_diag *diag = g_new(struct kg_diag, 1);
+
+	*diag = *from;
+	diag->msg = g_strdup(from->msg);
+	diag->hint = g_strdup(from->hint);
+	return diag;
+}
+
 /* bpftrace builds for, and loads into, the kernel that runs: an answer about another one would be none. */
 static gboolean is_other_kernel(struct checking *c, struct kg_check *check)
 {
@@ -287,13 +301,47 @@ static gboolean is_unsafe(const struct checking *c)
 	return c->verdict->effects && c->verdict->effects->changes_system;
 }
 
+static void load_opts(const struct checking *c, struct kg_load_opts *ret)
+{
+	*ret = (struct kg_load_opts){.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid,
+				     .command = c->opts->command};
+}
+
+/* In a sandbox compiling and loading are one; this row tells of the first half. */
+static void check_boxed_build(struct checking *c, struct kg_check *check)
+{
+	struct kg_load_opts opts;
+
+	load_opts(c, &opts);
+	const struct kg_load_result *res = boxed_load(&c->boxed, c->text, &opts, c->verdict->program);
+
+	if (res->outcome == KG_LOAD_NOT_CHECKED && res->n_probes < 0) {
+		says(check, KG_CHECK_NOT_CHECKED, "%s", res->why);
+		check->mend = g_strdup(res->mend);
+	} else if (boxed_is_compiler(res)) {
+		struct tally tally = count_findings(res->diags, NULL);
+
+		if (!fails_by(check, &tally))
+			says(check, KG_CHECK_FAILED, "%s", res->why);
+		g_ptr_array_extend(c->verdict->diags, res->diags, copy_diag, NULL);
+	} else {
+		says(check, KG_CHECK_PASSED, "%s compiles it, in a sandbox with %s", c->tool->text, c->boxed.kernel);
+	}
+}
+
 static void check_build(struct checking *c, struct kg_check *check)
 {
 	struct kg_build_opts opts = {.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid};
 	struct kg_build_result res = {0};
 	_cleanup_error_ struct kg_error err = {0};
 
-	if (is_other_kernel(c, check) || lacks_tool(c, check))
+	if ((!c->boxed.kernel && is_other_kernel(c, check)) || lacks_tool(c, check))
+		return;
+	if (c->boxed.kernel && c->opts->no_load)
+		says(check, KG_CHECK_NOT_CHECKED, "not asked for: for another kernel it is compiled where it is loaded");
+	else if (c->boxed.kernel)
+		check_boxed_build(c, check);
+	if (c->boxed.kernel)
 		return;
 	if (kg_build(c->plain, &opts, &res, &err)) {
 		error_not_checked(check, &err);
@@ -480,23 +528,71 @@ static void check_proof(struct checking *c, struct kg_check *check)
 		check->result = KG_CHECK_NOT_CHECKED;
 }
 
-static void load_refused(struct kg_check *check, const struct kg_load_result *res)
+static void load_refused(const struct checking *c, struct kg_check *check, const struct kg_load_result *res)
 {
 	const struct kg_verifier_finding *f = &res->finding;
+	const struct kg_bt_attach *attach = res->probe ? boxed_find_attach(c->verdict->program, res->probe) : NULL;
+	g_autofree char *line = attach ? g_strdup_printf("line %d: ", attach->loc.line) : g_strdup("");
 
-	says(check, KG_CHECK_FAILED, "%s%s%s%s%s%s%s", res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
+	says(check, KG_CHECK_FAILED, "%s%s%s%s%s%s%s%s", line, res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
 	     f->insn ? " at instruction " : "", f->insn ?: "", f->source ? ", source line: " : "", f->source ?: "");
 	check->mend = g_strdup(f->explanation ?: res->mend);
 }
 
+static void take_load(struct checking *c, struct kg_check *check, const struct kg_load_result *res, const char *who)
+{
+	g_autofree char *took = kg_text_duration(res->took_ns);
+
+	if (res->outcome == KG_LOAD_ACCEPTED) {
+		says(check, KG_CHECK_PASSED, "%s accepts %s, in %s", who, res->n_loaded == 1 ? "its program" : "all its programs", took);
+	} else if (res->outcome == KG_LOAD_NOT_CHECKED) {
+		says(check, KG_CHECK_NOT_CHECKED, "%s", res->why);
+		check->mend = g_strdup(res->mend);
+	} else {
+		load_refused(c, check, res);
+	}
+}
+
+static void check_boxed_load(struct checking *c, struct kg_check *check)
+{
+	struct kg_load_opts opts;
+
+	load_opts(c, &opts);
+	const struct kg_load_result *res = boxed_load(&c->boxed, c->text, &opts, c->verdict->program);
+	g_autofree char *who = g_strdup_printf("%s, in a sandbox,", c->boxed.box ? kg_sandbox_release(c->boxed.box) : c->boxed.kernel);
+
+	take_load(c, check, res, who);
+	if (res->outcome != KG_LOAD_REFUSED || !boxed_is_compiler(res))
+		g_ptr_array_extend(c->verdict->diags, res->diags, copy_diag, NULL);
+}
+
+/* This user may not load programs, but the same kernel in a sandbox can say what this one would. */
+static gboolean try_same_kernel(struct checking *c, struct kg_check *check)
+{
+	g_autofree char *why = NULL, *mend = NULL;
+
+	if (kg_load_possible(&why, &mend) || c->opts->command || c->opts->pid)
+		return FALSE;
+	g_autofree char *name = boxed_running_kernel(c->opts);
+
+	if (!name)
+		return FALSE;
+	c->boxed.kernel = name;
+	check_boxed_load(c, check);
+	gboolean is_answered = check->result != KG_CHECK_NOT_CHECKED;
+
+	boxed_clear(&c->boxed);
+	c->boxed.opts = c->opts;
+	return is_answered;
+}
+
 static void check_load(struct checking *c, struct kg_check *check)
 {
-	struct kg_load_opts opts = {.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid,
-				    .command = c->opts->command};
+	struct kg_load_opts opts;
 	struct kg_load_result res = {0};
 	_cleanup_error_ struct kg_error err = {0};
 
-	if (is_other_kernel(c, check) || lacks_tool(c, check))
+	if ((!c->boxed.kernel && is_other_kernel(c, check)) || lacks_tool(c, check))
 		return;
 	if (c->opts->prove && c->opts->prove->bounds.stop && *c->opts->prove->bounds.stop) {
 		says(check, KG_CHECK_NOT_CHECKED, "it was interrupted");
@@ -506,27 +602,25 @@ static void check_load(struct checking *c, struct kg_check *check)
 		says(check, KG_CHECK_NOT_CHECKED, "not asked for");
 		return;
 	}
+	if (c->boxed.kernel) {
+		check_boxed_load(c, check);
+		return;
+	}
+	if (try_same_kernel(c, check))
+		return;
+	load_opts(c, &opts);
 	if (kg_load(c->plain, &opts, &res, &err)) {
 		error_not_checked(check, &err);
 		return;
 	}
-	g_autofree char *took = kg_text_duration(res.took_ns);
-	if (res.outcome == KG_LOAD_ACCEPTED) {
-		says(check, KG_CHECK_PASSED, "the running kernel accepts %s, in %s",
-		     res.n_loaded == 1 ? "its program" : "all its programs", took);
-	} else if (res.outcome == KG_LOAD_NOT_CHECKED) {
-		says(check, KG_CHECK_NOT_CHECKED, "%s", res.why);
-		check->mend = g_strdup(res.mend);
-	} else {
-		load_refused(check, &res);
-	}
+	take_load(c, check, &res, "the running kernel");
 	take_findings(c, res.diags);
 	kg_load_result_clear(&res);
 }
 
 static void check_trial(struct checking *c, struct kg_check *check)
 {
-	says(check, KG_CHECK_NOT_CHECKED, "trials in a virtual machine do not exist yet");
+	agent_check_trial(c->text, &c->boxed, c->tool, c->verdict, check);
 }
 
 /* ---------------------------------------------------------------- the list */
@@ -580,7 +674,20 @@ static const struct kg_check *in_the_way(const struct kg_verdict *verdict, enum 
 	return NULL;
 }
 
-/* Fails where something failed, loads where the kernel was seen to accept it, and claims nothing else. */
+static gboolean has_passed(const struct kg_verdict *verdict, const char *name)
+{
+	return kg_verdict_find(verdict, name)->result == KG_CHECK_PASSED;
+}
+
+static gboolean has_failed(const struct kg_verdict *verdict, const char *name)
+{
+	return kg_verdict_find(verdict, name)->result == KG_CHECK_FAILED;
+}
+
+/*
+ * Fails where something failed, loads where the kernel was seen to accept it, and claims nothing else. A trial that showed something else
+ * than was asked for is a counterexample.
+ */
 static void conclude(struct kg_verdict *verdict)
 {
 	guint failed = 0;
@@ -589,9 +696,11 @@ static void conclude(struct kg_verdict *verdict)
 		failed += ((struct kg_check *)verdict->checks->pdata[i])->result == KG_CHECK_FAILED;
 	verdict->is_policy = verdict->is_policy && failed == 1; /* alone */
 	if (failed)
-		verdict->word = failed == 1 && kg_verdict_find(verdict, "proof")->result == KG_CHECK_FAILED ? KG_VERDICT_REFUTED : KG_VERDICT_REJECTED;
-	else if (kg_verdict_find(verdict, "kernel verifier")->result == KG_CHECK_PASSED)
-		verdict->word = kg_verdict_find(verdict, "proof")->result == KG_CHECK_PASSED ? KG_VERDICT_PROVED : KG_VERDICT_LOADED;
+		verdict->word = verdict->trial_findings || (failed == 1 && has_failed(verdict, "proof")) ? KG_VERDICT_REFUTED : KG_VERDICT_REJECTED;
+	else if (has_passed(verdict, "kernel verifier"))
+		verdict->word = has_passed(verdict, "proof")   ? KG_VERDICT_PROVED
+				: has_passed(verdict, "trial") ? KG_VERDICT_CHECKED
+							       : KG_VERDICT_LOADED;
 	else
 		verdict->word = KG_VERDICT_UNLOADED;
 }
@@ -688,8 +797,10 @@ int kg_check_program(const char *text, gsize len, const struct kg_check_opts *op
 	c.verdict->diags = kg_diags_new();
 	if (c.opts->limits)
 		c.verdict->limits = *c.opts->limits;
+	c.boxed = (struct boxed){.kernel = c.opts->kernel, .opts = c.opts};
 	make_checks(&c);
 	conclude(c.verdict);
+	boxed_clear(&c.boxed);
 
 	kg_bpftrace_clear(&found);
 	kg_error_clear(&c.tool_error);

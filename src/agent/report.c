@@ -166,14 +166,39 @@ static json_t *model(const struct kg_report *report)
 			 "cards", texts(loop->cards), "examples", texts(loop->examples));
 }
 
-static json_t *intent(const char *json)
+static json_t *parsed(const char *json)
 {
 	json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
 
 	return value ?: json_null();
 }
 
-void kg_report_json(const struct kg_report *report, GString *out)
+static json_t *findings(const GPtrArray *list)
+{
+	json_t *array = json_array();
+
+	for (guint i = 0; list && i < list->len; i++) {
+		const struct kg_trial_finding *f = list->pdata[i];
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:i}", "outcome", kg_trial_outcome_name(f->outcome), "expected",
+						       kg_json_text(f->what), "instead", kg_json_text(f->instead), "line", f->line));
+	}
+	return array;
+}
+
+/* What a request's own trial came to. */
+static json_t *trial_of(const struct kg_verdict *verdict)
+{
+	const struct kg_trial_result *r = verdict ? verdict->trial : NULL;
+	g_autofree char *truth = r && r->truth ? kg_truth_json(r->truth) : NULL;
+
+	if (!r)
+		return json_null();
+	return json_pack("{s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:I}", "kernel", kg_json_text(r->kernel), "sandbox", r->is_sandbox, "end",
+			 kg_trial_end_name(r->end), "why", kg_json_text(r->why), "truth", parsed(truth), "findings",
+			 findings(verdict->trial_findings), "lost", kg_json_text(kg_seen_lost(r->seen)), "took_ns", (json_int_t)r->took_ns);
+}
+
+static json_t *result(const struct kg_report *report)
 {
 	json_t *object = json_object();
 
@@ -181,10 +206,12 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "prompt", kg_json_text(report->prompt));
 	if (report->file)
 		json_object_set_new(object, "file", kg_json_text(report->file));
+	if (report->kernel)
+		json_object_set_new(object, "kernel", kg_json_text(report->kernel));
 	json_object_set_new(object, "engine", kg_json_text(report->engine));
 	json_object_set_new(object, "language", kg_json_text(report->language));
 	json_object_set_new(object, "program", kg_json_text(report->program));
-	json_object_set_new(object, "intent", intent(report->intent_json));
+	json_object_set_new(object, "intent", parsed(report->intent_json));
 	json_object_set_new(object, "verdict", report->verdict ? kg_json_text(kg_verdict_name(report->verdict->word)) : json_null());
 	json_object_set_new(object, "checks", checks(report->verdict));
 	json_object_set_new(object, "findings", kg_json_findings(report->verdict ? report->verdict->diags : NULL));
@@ -195,10 +222,57 @@ void kg_report_json(const struct kg_report *report, GString *out)
 	json_object_set_new(object, "known", texts(report->loop ? report->loop->known : NULL));
 	json_object_set_new(object, "question", kg_json_text(report->loop && !report->loop->is_good ? report->loop->question : NULL));
 	json_object_set_new(object, "summary", kg_json_text(report->summary));
+	json_object_set_new(object, "trial", trial_of(report->verdict));
 	json_object_set_new(object, "notes", texts(report->notes));
 	json_object_set_new(object, "problem", problem(report));
 	json_object_set_new(object, "run", run(report->run));
 	json_object_set_new(object, "exit", json_integer(report->exit));
+	return object;
+}
 
+void kg_report_json(const struct kg_report *report, GString *out)
+{
+	kg_json_append(result(report), out);
+}
+
+void kg_reports_json(const struct kg_report *reports, guint n, int exit, GString *out)
+{
+	json_t *list = json_array();
+
+	for (guint i = 0; i < n; i++)
+		json_array_append_new(list, result(&reports[i]));
+	kg_json_append(json_pack("{s:s, s:o, s:i}", "type", "check", "kernels", list, "exit", exit), out);
+}
+
+/* ---------------------------------------------------------------- a trial by itself */
+
+static json_t *trial_problem(const struct kg_trial_report *report)
+{
+	if (report->error && report->error->code)
+		return json_pack("{s:s, s:o, s:o}", "kind", kg_errc_name(report->error->code), "message", kg_json_text(report->error->msg),
+				 "hint", kg_json_text(report->error->hint));
+	if (report->result && report->result->end != KG_TRIAL_RAN)
+		return json_pack("{s:s, s:o, s:o}", "kind", kg_trial_end_name(report->result->end), "message",
+				 kg_json_text(report->result->why), "hint", kg_json_text(report->result->mend));
+	return json_null();
+}
+
+void kg_trial_json(const struct kg_trial_report *report, GString *out)
+{
+	const struct kg_trial_result *r = report->result;
+	g_autofree char *truth = r && r->truth ? kg_truth_json(r->truth) : NULL;
+	json_t *object = json_pack("{s:s, s:o, s:s}", "type", "trial", "file", kg_json_text(report->file), "judgement", report->judgement);
+
+	json_object_set_new(object, "kernel", kg_json_text(r ? r->kernel : NULL));
+	json_object_set_new(object, "sandbox", json_boolean(r && r->is_sandbox));
+	json_object_set_new(object, "truth", parsed(truth));
+	json_object_set_new(object, "findings", findings(report->findings));
+	json_object_set_new(object, "lost", kg_json_text(r ? kg_seen_lost(r->seen) : NULL));
+	json_object_set_new(object, "verdict", report->verdict ? kg_json_text(kg_verdict_name(report->verdict->word)) : json_null());
+	json_object_set_new(object, "checks", checks(report->verdict));
+	json_object_set_new(object, "problem", trial_problem(report));
+	json_object_set_new(object, "run", run(r ? &r->run : NULL));
+	json_object_set_new(object, "took_ns", json_integer(r ? r->took_ns : 0));
+	json_object_set_new(object, "exit", json_integer(report->exit));
 	kg_json_append(object, out);
 }

@@ -42,6 +42,10 @@ struct kg_verdict *kg_verdict_free(struct kg_verdict *verdict)
 	verdict->effects = kg_effects_free(verdict->effects);
 	verdict->proof = kg_proof_free(verdict->proof);
 	verdict->mutation = kg_mutation_free(verdict->mutation);
+	if (verdict->trial)
+		kg_trial_result_clear(verdict->trial);
+	g_free(verdict->trial);
+	g_clear_pointer(&verdict->trial_findings, g_ptr_array_unref);
 	g_free(verdict);
 	return NULL;
 }

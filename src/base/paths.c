@@ -8,6 +8,9 @@
 #ifndef KG_DATADIR
 #define KG_DATADIR "/usr/local/share/kgent"
 #endif
+#ifndef KG_LIBEXECDIR
+#define KG_LIBEXECDIR "/usr/local/libexec/kgent"
+#endif
 
 /* The environment is read at each call: tests and sudo change HOME. */
 static char *xdg(const char *variable, const char *below_home)
@@ -36,8 +39,8 @@ char *kg_paths_data_home(void)
 	return xdg("XDG_DATA_HOME", ".local/share");
 }
 
-/* A binary that still lies in its build directory uses the data of its source tree. */
-static char *beside_binary(void)
+/* The build directory that the running binary still lies in, or NULL. */
+static char *build_directory(void)
 {
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -51,10 +54,19 @@ static char *beside_binary(void)
 		g_autofree char *data = g_build_filename(dir, "..", "data", NULL);
 
 		if (g_file_test(ninja, G_FILE_TEST_EXISTS) && g_file_test(data, G_FILE_TEST_IS_DIR))
-			return g_canonicalize_filename(data, NULL);
+			return g_steal_pointer(&dir);
 		g_strlcpy(exe, dir, sizeof(exe));
 	}
 	return NULL;
+}
+
+/* A binary that still lies in its build directory uses the data of its source tree. */
+static char *beside_binary(void)
+{
+	g_autofree char *build = build_directory();
+	g_autofree char *data = build ? g_build_filename(build, "..", "data", NULL) : NULL;
+
+	return data ? g_canonicalize_filename(data, NULL) : NULL;
 }
 
 static char *shipped(void)
@@ -85,4 +97,19 @@ char **kg_paths_data(const char *what)
 	}
 	g_ptr_array_add(dirs, NULL);
 	return (char **)g_ptr_array_free(dirs, FALSE);
+}
+
+char *kg_paths_program(const char *name)
+{
+	g_autofree char *build = build_directory();
+	const char *const roots[] = {g_getenv("KGENT_LIBEXEC"), build, KG_LIBEXECDIR};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(roots); i++) {
+		if (!roots[i] || !*roots[i])
+			continue;
+		g_autofree char *path = g_build_filename(roots[i], name, NULL);
+		if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE) && !g_file_test(path, G_FILE_TEST_IS_DIR))
+			return g_canonicalize_filename(path, NULL);
+	}
+	return NULL;
 }

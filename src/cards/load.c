@@ -102,6 +102,62 @@ static int load_fields(const struct reader *r, const struct node *n, struct kg_c
 	return rc;
 }
 
+/* {daddr: $connect.daddr, family: 2}: a field that the card does not have is one that every program knows, like comm. */
+static int load_truths(const struct reader *r, const struct node *n, struct kg_card_stimulus *s)
+{
+	if (!n)
+		return 0;
+	if (n->kind != NODE_MAP)
+		return fail_at(r, n->line, "'fields' of a stimulus must be a map (field: value)");
+	for (guint i = 0; i < n->keys->len; i++) {
+		const struct node *key = g_ptr_array_index(n->keys, i);
+		char *value = NULL;
+		int rc = is_name(key->text, '_') ? read_text(r, g_ptr_array_index(n->items, i), key->text, &value)
+						 : fail_at(r, key->line, "'%s' is no name of a field", key->text);
+		if (rc < 0)
+			return rc;
+		g_ptr_array_add(s->fields, g_strdup(key->text));
+		g_ptr_array_add(s->values, value);
+	}
+	return 0;
+}
+
+static int load_stimulus(const struct reader *r, const struct node *n, struct kg_card *card)
+{
+	static const char *const keys[] = {"name", "options", "count", "fields", "each", "least-ns", "fails", NULL};
+	int rc = read_keys(r, n, "a stimulus", keys);
+	if (rc < 0)
+		return rc;
+	struct kg_card_stimulus *s = stimulus_new();
+	g_ptr_array_add(card->stimuli, s);
+	rc = read_text(r, node_get(n, "name"), "name", &s->name);
+	if (rc == 0)
+		rc = read_text(r, node_get(n, "options"), "options", &s->options);
+	if (rc == 0)
+		rc = read_text(r, node_get(n, "count"), "count", &s->count);
+	if (rc == 0)
+		rc = read_text(r, node_get(n, "each"), "each", &s->each);
+	if (rc == 0)
+		rc = read_text(r, node_get(n, "least-ns"), "least-ns", &s->least_ns);
+	if (rc == 0)
+		rc = read_bool(r, node_get(n, "fails"), "fails", &s->fails);
+	if (rc == 0 && (!s->name || !s->count))
+		rc = fail_at(r, n->line, "a stimulus needs 'name' and 'count'");
+	return rc == 0 ? load_truths(r, node_get(n, "fields"), s) : rc;
+}
+
+/* One, or a list of them. */
+static int load_stimuli(const struct reader *r, const struct node *n, struct kg_card *card)
+{
+	int rc = 0;
+
+	if (!n || n->kind != NODE_LIST)
+		return n ? load_stimulus(r, n, card) : 0;
+	for (guint i = 0; rc == 0 && i < n->items->len; i++)
+		rc = load_stimulus(r, g_ptr_array_index(n->items, i), card);
+	return rc;
+}
+
 static int load_heads(const struct reader *r, const struct node *doc, struct kg_card *card)
 {
 	static const char *const heats[] = {"low", "medium", "high", NULL};
@@ -137,7 +193,7 @@ static int load_heads(const struct reader *r, const struct node *doc, struct kg_
 int load_card(const struct reader *r, const struct node *doc, struct kg_card **ret)
 {
 	static const char *const keys[] = {"name", "title", "plural", "about", "area", "says", "says-done", "context", "heat", "sample",
-					   "duration", "fields", "ways", NULL};
+					   "duration", "fields", "ways", "stimulus", NULL};
 	int rc = read_keys(r, doc, "a card", keys);
 	if (rc < 0)
 		return rc;
@@ -149,6 +205,8 @@ int load_card(const struct reader *r, const struct node *doc, struct kg_card **r
 		rc = load_fields(r, node_get(doc, "fields"), card);
 	if (rc == 0)
 		rc = ways ? load_ways(r, ways, card) : fail_at(r, doc->line, "card '%s' needs 'ways'", card->name);
+	if (rc == 0)
+		rc = load_stimuli(r, node_get(doc, "stimulus"), card);
 	if (rc == 0)
 		rc = check_card(r, doc, card);
 	if (rc < 0)

@@ -67,6 +67,27 @@ struct kg_card_field *field_new(void)
 	return f;
 }
 
+struct kg_card_stimulus *stimulus_new(void)
+{
+	struct kg_card_stimulus *s = g_new0(struct kg_card_stimulus, 1);
+	s->fields = strings_new();
+	s->values = strings_new();
+	return s;
+}
+
+void stimulus_destroy(gpointer stimulus)
+{
+	struct kg_card_stimulus *s = stimulus;
+	g_free(s->name);
+	g_free(s->options);
+	g_free(s->count);
+	g_free(s->each);
+	g_free(s->least_ns);
+	unref(s->fields);
+	unref(s->values);
+	g_free(s);
+}
+
 static void case_destroy(gpointer c)
 {
 	struct kg_card_case *k = c;
@@ -257,6 +278,7 @@ struct kg_card *card_new(void)
 	c->says_done = strings_new();
 	c->fields = g_ptr_array_new_with_free_func(field_destroy);
 	c->ways = g_ptr_array_new_with_free_func(way_destroy);
+	c->stimuli = g_ptr_array_new_with_free_func(stimulus_destroy);
 	return c;
 }
 
@@ -270,6 +292,7 @@ struct kg_card *kg_card_free(struct kg_card *card)
 	g_free(card->about);
 	g_free(card->area);
 	g_free(card->duration);
+	unref(card->stimuli);
 	g_free(card->file);
 	unref(card->says);
 	unref(card->says_done);

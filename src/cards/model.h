@@ -29,3 +29,5 @@ struct kg_card_way *way_copy(const struct kg_card_way *w);
 void site_each_slot(struct kg_card_site *s, void (*fn)(char **text, gpointer data), gpointer data);
 /** Call [fn] for every expression of a site that is there. */
 void site_each_text(const struct kg_card_site *s, void (*fn)(const char *text, gpointer data), gpointer data);
+struct kg_card_stimulus *stimulus_new(void);
+void stimulus_destroy(gpointer stimulus);

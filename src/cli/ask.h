@@ -17,6 +17,8 @@ struct kg_ask_args {
 	gboolean yes, dry_run, force, explain, summarise, no_memory;
 	const char *output;
 	const char *profile;
+	enum kg_trial_when trial;
+	const char *kernel;
 	GPtrArray *allowed;  /* NULL at its end */
 	GPtrArray *settings; /* name, value, name, value ..., NULL: for kg_config_open() */
 };

@@ -21,6 +21,8 @@ const struct kg_option kg_ask_options[] = {
 	{"force", 0, NULL, "let -o replace a file"},
 	{"explain", 0, NULL, "show how the sentence was understood, part by part"},
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
+	{"trial", 0, "WHEN", "run it against known events before it is offered: auto (in a sandbox), always or never"},
+	{"kernel", 0, "NAME", "answer for this kernel of kgent kernel list, check in a virtual machine with it, and don't run"},
 	{"no-memory", 0, NULL, "do not keep this request in memory"},
 	{"profile", 0, "DIR", "answer for the kernel of this profile instead of the running one"},
 	{"engine", 0, "NAME", "who writes the program: auto, builtin or model"},
@@ -56,6 +58,19 @@ static int take_pid(const char *value, int *ret, struct kg_error *err)
 	return 0;
 }
 
+static int take_trial(const char *value, enum kg_trial_when *ret, struct kg_error *err)
+{
+	static const char *const words[] = {"auto", "always", "never"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (!strcmp(value, words[i])) {
+			*ret = (enum kg_trial_when)i;
+			return 0;
+		}
+	}
+	return wrong_value(err, "trial", value, "it is auto, always or never");
+}
+
 static int take_option(struct kg_ask_args *args, const char *name, const char *value, struct kg_error *err)
 {
 	const struct kg_setting_info *setting = kg_setting_find(name);
@@ -69,6 +84,8 @@ static int take_option(struct kg_ask_args *args, const char *name, const char *v
 		g_ptr_array_add(args->settings, (gpointer)(value ?: "true"));
 		return 0;
 	}
+	if (!strcmp(name, "trial"))
+		return take_trial(value, &args->trial, err);
 	if (!strcmp(name, "allow"))
 		g_ptr_array_add(args->allowed, (gpointer)value);
 	else if (!strcmp(name, "command"))
@@ -77,6 +94,8 @@ static int take_option(struct kg_ask_args *args, const char *name, const char *v
 		args->output = value;
 	else if (!strcmp(name, "profile"))
 		args->profile = value;
+	else if (!strcmp(name, "kernel"))
+		args->kernel = value;
 	else if (!strcmp(name, "yes"))
 		args->yes = TRUE;
 	else if (!strcmp(name, "dry-run"))
@@ -99,12 +118,14 @@ static int check_together(const struct kg_ask_args *args, struct kg_error *err)
 		return kg_error_set(err, KG_E_INVAL, "options", "--pid and --command exclude each other");
 	if (args->command && !*args->command)
 		return kg_error_set(err, KG_E_INVAL, "options", "--command: there is no command");
-	if (args->command && (args->dry_run || args->output || args->profile))
-		return kg_error_set(err, KG_E_INVAL, "options", "--command starts a command, and with --dry-run, --output or --profile nothing "
-				    "is run");
-	if (args->summarise && (args->dry_run || args->output || args->profile))
-		return kg_error_set(err, KG_E_INVAL, "options", "--summarize sums up what was found, and with --dry-run, --output or --profile "
+	if (args->command && (args->dry_run || args->output || args->profile || args->kernel))
+		return kg_error_set(err, KG_E_INVAL, "options", "--command starts a command, and with --dry-run, --output, --kernel or --profile "
 				    "nothing is run");
+	if (args->summarise && (args->dry_run || args->output || args->profile || args->kernel))
+		return kg_error_set(err, KG_E_INVAL, "options", "--summarize sums up what was found, and with --dry-run, --output, --kernel or "
+				    "--profile nothing is run");
+	if (args->pid && args->kernel)
+		return kg_error_set(err, KG_E_INVAL, "options", "--pid names a process of this machine, and --kernel another kernel");
 	if (args->force && !args->output)
 		return kg_error_set(err, KG_E_INVAL, "options", "--force says how --output writes, and there is no --output");
 	return 0;

@@ -6,6 +6,7 @@
  */
 #include "ask.h"
 #include "asking.h"
+#include "show.h"
 
 #include <kgent/brief.h>
 #include <kgent/text.h>
@@ -264,7 +265,8 @@ static int run_loop(struct asking *a)
 {
 	kg_ask_find_tool(a);
 	const struct kg_check_opts check = {.profile = a->profile, .tool = a->tool.path ? &a->tool : NULL,
-					    .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid};
+					    .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid, .kernel = a->args.kernel,
+					    .trial = KG_TRIAL_NEVER, .progress = kg_cli_progress, .user = (void *)a->cli};
 	struct viewing v = {.a = a};
 	const struct kg_loop_opts opts = {.question = a->args.prompt, .refused = a->reason, .model = a->model, .config = a->config, .profile = a->profile, .cards = a->cards,
 					  .tool = check.tool,

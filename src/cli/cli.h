@@ -33,9 +33,13 @@ kg_command_fn kg_cmd_diff;    /* kgent diff A.bt B.bt */
 kg_command_fn kg_cmd_explain; /* kgent explain FILE.bt */
 kg_command_fn kg_cmd_disasm;  /* kgent disasm FILE.bt|FILE.o */
 kg_command_fn kg_cmd_probes;  /* kgent probes WORDS|ATTACH-POINT */
+kg_command_fn kg_cmd_kernel;  /* kgent kernel add|list|show|remove */
 kg_command_fn kg_cmd_doctor;  /* kgent doctor */
 kg_command_fn kg_cmd_config;  /* kgent config show */
 kg_command_fn kg_cmd_memory;  /* kgent memory list|show|... */
+kg_command_fn kg_cmd_trial;   /* kgent trial FILE.bt --stimulus NAME */
+
+extern const char kg_kernel_more[]; /* the end of its help */
 
 /* Say on standard error what went wrong and what to do about it: "kgent: MESSAGE" and the hint below it. */
 void kg_cli_error(const struct kg_cli *cli, const struct kg_error *err);

@@ -37,9 +37,11 @@ static int open_knowledge(struct asking *a)
 	g_auto(GStrv) events = kg_paths_data("events");
 	g_auto(GStrv) words = kg_paths_data("words");
 
-	if (kg_cards_open((const char *const *)events, &a->cards, &a->err) ||
+	g_autofree char *dir = kg_cli_profile_dir(a->args.kernel, a->args.profile, &a->err);
+
+	if (a->err.code || kg_cards_open((const char *const *)events, &a->cards, &a->err) ||
 	    kg_lexicon_open((const char *const *)words, a->cards, &a->lexicon, &a->err) ||
-	    kg_cli_profile(a->cli, a->args.profile, &a->profile, &a->err)) {
+	    kg_cli_profile(a->cli, dir, &a->profile, &a->err)) {
 		kg_cli_error(a->cli, &a->err);
 		return KG_EXIT_ENVIRONMENT;
 	}
@@ -163,7 +165,8 @@ static int check(struct asking *a)
 {
 	kg_ask_find_tool(a);
 	struct kg_check_opts opts = {.profile = a->profile, .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid,
-				     .tool = a->tool.path ? &a->tool : NULL};
+				     .tool = a->tool.path ? &a->tool : NULL, .kernel = a->args.kernel, .trial = a->args.trial, .intent = a->intent,
+				     .progress = kg_cli_progress, .user = (void *)a->cli};
 
 	if (a->verdict) { /* the model's program was checked by its loop */
 		kg_show_exact_mends(a->cli, a->verdict);
@@ -261,12 +264,14 @@ static int stop_unless_verified(struct asking *a)
 	} else if (a->verdict->word >= KG_VERDICT_REFUTED) {
 		kg_cli_note(a->cli, "nothing was run: %s failed", kg_verdict_failed(a->verdict)->name);
 	} else if (code != KG_EXIT_OK) {
-		kg_cli_note(a->cli, "nothing was run: %s", a->args.profile ? "the profile is not that of the running kernel" :
+		kg_cli_note(a->cli, "nothing was run: %s", a->args.profile || a->args.kernel ? "the profile is not that of the running kernel" :
 			    "the kernel's verifier has not seen it");
 	}
+	if (code == KG_EXIT_OK && !a->args.dry_run && a->args.kernel)
+		kg_cli_note(a->cli, "nothing was run: it was checked for %s, which is not the running kernel", a->args.kernel);
 	if (code != KG_EXIT_OK)
 		return code;
-	return a->args.dry_run ? KG_EXIT_OK : GO_ON;
+	return a->args.dry_run || a->args.kernel ? KG_EXIT_OK : GO_ON;
 }
 
 static gboolean ask_yes(FILE *tty)
@@ -357,7 +362,7 @@ static void report(struct asking *a, int code)
 				   .model = a->model, .loop = a->has_loop ? &a->loop : NULL, .refusal_hint = a->hint, .summary = a->summary,
 				   .language = a->candidate ? a->candidate->language : NULL,
 				   .program = a->candidate ? a->candidate->program : NULL, .verdict = a->verdict, .notes = a->notes,
-				   .refusal = a->refusal, .error = &a->err, .run = a->has_run ? &a->run : NULL, .exit = code};
+				   .refusal = a->refusal, .error = &a->err, .kernel = a->args.kernel, .run = a->has_run ? &a->run : NULL, .exit = code};
 
 	if (a->intent && !a->has_loop) {
 		kg_intent_json(a->intent, intent);

@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "files.h"
 #include "interrupt.h"
+#include "fleet.h"
 #include "options.h"
 #include "show.h"
 
@@ -20,6 +21,7 @@ const struct kg_option kg_check_options[] = {
 	{"annotate", 0, NULL, "with --contract: the program with what is assumed and asserted in place, instead of the list of results"},
 	{"html", 0, "FILE", "write that view as a page of its own to FILE"},
 	{"mutate", 0, NULL, "with --contract: hold wrong variants of the program against it too, to see whether it can fail"},
+	{"kernel", 0, "NAME", "check for this kernel of kgent kernel list, in a virtual machine with it; repeatable"},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
 	{NULL},
@@ -34,6 +36,7 @@ struct check_args {
 	const char *html;
 	gboolean no_load, wants_mutants, wants_annotations;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
+	GPtrArray *kernels;
 };
 
 /* The bounds of the proof, and those of wrong variants: how many, and for how long all of them. */
@@ -77,6 +80,8 @@ static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct ch
 			args->html = walk.value;
 		} else if (!strcmp(option->name, "mutate")) {
 			args->wants_mutants = TRUE;
+		} else if (!strcmp(option->name, "kernel")) {
+			g_ptr_array_add(args->kernels, (gpointer)walk.value);
 		} else if (!strcmp(option->name, "no-load")) {
 			args->no_load = TRUE;
 		} else {
@@ -88,6 +93,8 @@ static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct ch
 		return kg_error_set(err, KG_E_INVAL, "options", "--annotate is for people; --json has every result with its place");
 	if (args->wants_mutants && !args->contract)
 		return kg_error_set(err, KG_E_INVAL, "options", "--mutate needs --contract FILE: what wrong variants are held against");
+	if (args->kernels->len && args->profile)
+		return kg_error_set(err, KG_E_INVAL, "options", "--kernel and --profile exclude each other");
 	return 0;
 }
 
@@ -172,7 +179,8 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 	struct kg_profile *profile = NULL;
 	struct kg_verdict *verdict = NULL;
 	struct kg_contract *contract = NULL;
-	struct kg_check_opts opts = {.prove = &args->prove, .allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load};
+	struct kg_check_opts opts = {.prove = &args->prove, .allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load,
+				     .progress = kg_cli_progress, .user = (void *)cli};
 
 	struct kg_interrupt interrupt;
 
@@ -217,16 +225,22 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 int kg_cmd_check(const struct kg_cli *cli, int argc, char **argv)
 {
 	_cleanup_error_ struct kg_error err = {0};
-	g_autoptr(GPtrArray) allowed = g_ptr_array_new();
-	struct check_args args = {.allowed = allowed};
+	g_autoptr(GPtrArray) allowed = g_ptr_array_new(), kernels = g_ptr_array_new();
+	struct check_args args = {.allowed = allowed, .kernels = kernels};
 	g_autofree char *text = NULL;
 	gsize len = 0;
 
 	if (parse_args(cli, argc, argv, &args, &err))
 		return kg_cli_usage(cli, "check", &err);
 	int code = kg_cli_read(args.file, KG_BT_MAX_BYTES, &text, &len, &err);
-	if (!code)
+	if (!code && kernels->len) {
+		struct kg_fleet fleet = {.cli = cli, .file = kg_cli_file_name(args.file), .text = text, .len = len, .no_load = args.no_load,
+					 .allowed = (const char *const *)allowed->pdata, .kernels = kernels};
+
+		code = kg_fleet_check(&fleet, &err);
+	} else if (!code) {
 		code = check_text(cli, &args, text, len, &err);
+	}
 	if (code >= 0)
 		return code;
 	kg_cli_error(cli, &err);

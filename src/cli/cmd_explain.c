@@ -15,6 +15,7 @@
 #define MAX_FIELDS 12
 
 const struct kg_option kg_explain_options[] = {
+	{"kernel", 0, "NAME", "types of this kernel of kgent kernel list instead of the running one"},
 	{"profile", 0, "DIR", "types of this kernel profile instead of the running kernel"},
 	{"model", 0, "[=NAME]", "let a model explain it, too; the configured one, or NAME of the same server"},
 	{NULL},
@@ -25,6 +26,7 @@ struct explain_args {
 	const char *profile;
 	gboolean with_model;
 	const char *model; /* NULL: the configured one */
+	const char *kernel;
 };
 
 static int parse_args(int argc, char **argv, struct explain_args *args, struct kg_error *err)
@@ -40,7 +42,7 @@ static int parse_args(int argc, char **argv, struct explain_args *args, struct k
 			args->with_model = TRUE;
 			args->model = walk.value;
 		} else if (found == KG_OPTION_OPTION)
-			args->profile = walk.value;
+			*(strcmp(option->name, "kernel") ? &args->profile : &args->kernel) = walk.value;
 		else if (args->file)
 			return kg_error_set(err, KG_E_INVAL, "options", "explain takes one file; a sentence that begins with "
 					    "\"explain\" needs quotes, or kgent ask before it");
@@ -151,8 +153,9 @@ static int explain_text(const struct kg_cli *cli, const struct explain_args *arg
 	struct kg_profile *profile = NULL;
 	struct kg_bpftrace tool = {0};
 
-	int code = kg_cli_profile(cli, args->profile, &profile, err);
-	if (code && args->profile)
+	g_autofree char *dir = kg_cli_profile_dir(args->kernel, args->profile, err);
+	int code = err->code ? -err->code : kg_cli_profile(cli, dir, &profile, err);
+	if (code && (args->kernel || args->profile))
 		return code;
 	if (code) {
 		kg_cli_note(cli, "no profile of the running kernel, so types are not known: %s", err->msg);

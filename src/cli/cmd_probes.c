@@ -17,13 +17,14 @@
 
 const struct kg_option kg_probes_options[] = {
 	{"limit", 'n', "N", "show at most N (12 for words, 100 for a pattern; 0: all)"},
+	{"kernel", 0, "NAME", "attach points of this kernel of kgent kernel list instead of the running one"},
 	{"profile", 0, "DIR", "attach points of this kernel profile instead of the running kernel"},
 	{NULL},
 };
 
 struct probes_args {
 	char *query; /* the operands, with spaces between them; owned */
-	const char *profile;
+	const char *profile, *kernel;
 	gint64 limit; /* -1: not given */
 };
 
@@ -49,6 +50,10 @@ static int parse_option(const struct kg_option *option, const char *value, struc
 {
 	char *end;
 
+	if (!strcmp(option->name, "kernel")) {
+		args->kernel = value;
+		return 0;
+	}
 	if (!strcmp(option->name, "profile")) {
 		args->profile = value;
 		return 0;
@@ -427,7 +432,9 @@ int kg_cmd_probes(const struct kg_cli *cli, int argc, char **argv)
 	}
 	int code;
 
-	if (kg_cli_profile(cli, args.profile, &p, &err) < 0) {
+	g_autofree char *dir = kg_cli_profile_dir(args.kernel, args.profile, &err);
+
+	if (err.code || kg_cli_profile(cli, dir, &p, &err) < 0) {
 		kg_cli_error(cli, &err);
 		code = kg_cli_exit(&err);
 	} else {

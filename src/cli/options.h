@@ -19,6 +19,8 @@ extern const struct kg_option kg_probes_options[];
 extern const struct kg_option kg_disasm_options[];
 extern const struct kg_option kg_doctor_options[];
 extern const struct kg_option kg_config_options[];
+extern const struct kg_option kg_trial_options[];
+extern const struct kg_option kg_kernel_options[];
 extern const struct kg_option kg_memory_options[];
 extern const char kg_memory_more[]; /* its words, for help */
 

@@ -1,6 +1,7 @@
 /* Showing: see show.h. */
 #include "show.h"
 
+#include <kgent/kernels.h>
 #include <kgent/load.h>
 #include <kgent/text.h>
 
@@ -20,6 +21,29 @@ int kg_cli_profile(const struct kg_cli *cli, const char *dir, struct kg_profile 
 			kg_cli_note(cli, "tracefs is not mounted and could not be: %s", mount_err.msg);
 	}
 	return kg_profile_open(&opts, ret, err);
+}
+
+char *kg_cli_profile_dir(const char *kernel, const char *profile, struct kg_error *err)
+{
+	struct kg_kernel *k = NULL;
+	char *dir;
+
+	if (kernel && profile) {
+		kg_error_set(err, KG_E_INVAL, "options", "--kernel and --profile exclude each other");
+		return NULL;
+	}
+	if (!kernel)
+		return g_strdup(profile);
+	if (kg_kernel_find(NULL, kernel, &k, err))
+		return NULL;
+	dir = g_strdup(k->profile);
+	kg_kernel_free(k);
+	return dir;
+}
+
+void kg_cli_progress(void *cli, const char *what)
+{
+	kg_cli_note(cli, "%s", what);
 }
 
 void kg_show_program(const char *text, gsize len, gboolean color, GString *out)

@@ -7,6 +7,10 @@
 
 /* Open the profile in [dir], or the running kernel's (NULL). Where root finds no tracefs, it is mounted for this process alone, and said. */
 int kg_cli_profile(const struct kg_cli *cli, const char *dir, struct kg_profile **ret, struct kg_error *err);
+/* The directory of the profile that --kernel or --profile names: owned; NULL with [err] unset: the running kernel's. */
+char *kg_cli_profile_dir(const char *kernel, const char *profile, struct kg_error *err);
+/* Told to kg_check_opts.progress and the like, with a struct kg_cli *: a note. */
+void kg_cli_progress(void *cli, const char *what);
 /* The program's text, in colours where [color], with a final newline. */
 void kg_show_program(const char *text, gsize len, gboolean color, GString *out);
 /* All findings about it. */

@@ -72,6 +72,7 @@ int kg_doctor_run(const struct kg_doctor_opts *opts, struct kg_doctor **ret, str
 	kg_doctor_kinds(d, p);
 	kg_doctor_privileges(d);
 	kg_doctor_tools(d);
+	kg_doctor_sandbox(d);
 	kg_doctor_data(d, p);
 	kg_doctor_models(d, opts->ports);
 	kg_profile_free(p);

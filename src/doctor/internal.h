@@ -7,6 +7,7 @@ void kg_doctor_kernel(struct kg_doctor *d, struct kg_profile *p);
 void kg_doctor_kinds(struct kg_doctor *d, struct kg_profile *p);
 void kg_doctor_privileges(struct kg_doctor *d);
 void kg_doctor_tools(struct kg_doctor *d);
+void kg_doctor_sandbox(struct kg_doctor *d);
 void kg_doctor_data(struct kg_doctor *d, struct kg_profile *p);
 void kg_doctor_models(struct kg_doctor *d, const char *ports);
 

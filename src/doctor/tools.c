@@ -52,20 +52,9 @@ static void add_bpftrace(struct kg_doctor *d)
 	kg_bpftrace_clear(&tool);
 }
 
-static void add_qemu(struct kg_doctor *d)
-{
-	g_autofree char *path = g_find_program_in_path("qemu-system-x86_64"), *install = kg_doctor_install("qemu-system-x86");
-
-	if (path)
-		kg_doctor_add(d, tools, "QEMU", KG_DOCTOR_OK, path, NULL, NULL);
-	else
-		kg_doctor_add(d, tools, "QEMU", KG_DOCTOR_NOTE, "not installed", "programs can't be tried in a virtual machine", install);
-}
-
 void kg_doctor_tools(struct kg_doctor *d)
 {
 	add_bpftrace(d);
-	add_qemu(d);
 }
 
 static void add_cards(struct kg_doctor *d)

@@ -33,6 +33,7 @@
 #define BATCH_US 2000
 #define PIPE_BYTES (1 << 20)
 #define SECOND_US G_USEC_PER_SEC
+#define TELL_AGAIN_US 300000
 
 struct runner {
 	const struct kg_run_opts *opts;
@@ -50,6 +51,7 @@ struct runner {
 	gboolean is_ending;     /* the empty lines before the last maps were seen */
 	gboolean is_killed;     /* by us */
 	gint64 started_us, attached_us, stopped_us; /* 0: not yet */
+	gint64 told_us;         /* when SIGINT was sent last */
 	gint64 killed_at_us;    /* when SIGTERM was sent */
 	gint64 ticked_us;
 	enum kg_run_end end;
@@ -85,7 +87,7 @@ static void stop(struct runner *r, enum kg_run_end why)
 {
 	if (r->stopped_us || r->child.is_reaped)
 		return;
-	r->stopped_us = now_us();
+	r->stopped_us = r->told_us = now_us();
 	r->end = why;
 	kill(r->child.pid, SIGINT);
 }
@@ -426,10 +428,23 @@ static gint64 stop_timeout_us(const struct runner *r)
 	return (ms + (r->opts->stop_timeout_ms > 0 ? 0 : (gint64)MAX(0, r->res->n_probes) * 200)) * 1000;
 }
 
+/* bpftrace 0.17 sees a SIGINT only while it sleeps in epoll_wait; one that comes while it handles an event is lost. So it is told again
+ * for as long as it goes on waiting for events. */
+static void tell_again(struct runner *r, gint64 now)
+{
+	if (r->killed_at_us || now - r->told_us < TELL_AGAIN_US || !is_waiting(r->child.pid))
+		return;
+	r->told_us = now;
+	kill(r->child.pid, SIGINT);
+}
+
 /* Make it end, however it takes it. */
 static void enforce(struct runner *r)
 {
 	gint64 now = now_us();
+
+	if (r->stopped_us && r->attached_us)
+		tell_again(r, now);
 
 	if (r->killed_at_us && now - r->killed_at_us > (gint64)TERM_TIMEOUT_MS * 1000)
 		kill(-r->child.pid, SIGKILL);

@@ -102,8 +102,8 @@ struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 	x->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	x->strings = g_string_chunk_new(4096);
 	x->owned = g_ptr_array_new_with_free_func(thing_free);
-	enlist(x);
 	x->unset = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
+	enlist(x);
 	return x;
 }
 

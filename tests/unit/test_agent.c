@@ -1,11 +1,14 @@
 /* The list of checks: each must refuse what it is there for, and nothing may be called passed that was not seen to pass. */
-#include <kgent/agent.h>
+#include "../../src/agent/boxed.h"
+
+#include <kgent/text.h>
 
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -228,6 +231,70 @@ static void test_explain(void **state)
 	kg_explanation_free(explanation);
 }
 
+/* Which probe of the text bpftrace means by the name that it uses for one. */
+static void expect_place(const struct kg_bt_program *program, const char *probe, int line)
+{
+	const struct kg_bt_attach *attach = boxed_find_attach(program, probe);
+
+	assert_int_equal(attach ? attach->loc.line : 0, line);
+}
+
+static void test_places(void **state)
+{
+	static const char text[] = "BEGIN { }\nk:tcp_connect { }\nfentry:vfs_read,\nkfunc:vfs_write { }\nt:sched:sched_switch { }\nkprobe:vfs_* { }\n";
+	GPtrArray *diags = kg_diags_new();
+	struct kg_bt_program *program = NULL;
+
+	assert_int_equal(kg_bt_parse(text, strlen(text), diags, &program), 0);
+	expect_place(program, "BEGIN", 1);
+	expect_place(program, "kprobe:tcp_connect", 2);
+	expect_place(program, "kfunc:vmlinux:vfs_read", 3);
+	expect_place(program, "kfunc:vfs_write", 4);
+	expect_place(program, "tracepoint:sched:sched_switch", 5);
+	expect_place(program, "kprobe:vfs_read", 0); /* one of a pattern: no claim */
+	expect_place(program, "kretprobe:tcp_connect", 0);
+	expect_place(program, "tracepoint:sched:sched_switc", 0);
+	expect_place(program, "k", 0);
+	expect_place(program, "", 0);
+	kg_bt_free(program);
+	g_ptr_array_unref(diags);
+}
+
+static void test_compiler_or_kernel(void **state)
+{
+	struct kg_load_result res = {.outcome = KG_LOAD_REFUSED, .n_probes = -1};
+
+	assert_true(boxed_is_compiler(&res)); /* it never said what it would attach */
+	res.n_probes = 1;
+	assert_false(boxed_is_compiler(&res));
+	res.n_probes = -1;
+	res.probe = (char *)"kprobe:x";
+	assert_false(boxed_is_compiler(&res)); /* a program was refused by name */
+	res.outcome = KG_LOAD_NOT_CHECKED;
+	res.probe = NULL;
+	assert_false(boxed_is_compiler(&res));
+}
+
+/* A kernel that is not there answers nothing, and nothing of this machine answers in its place. */
+static void test_no_such_kernel(void **state)
+{
+	g_autofree char *dir = g_dir_make_tmp("kgent-agent-XXXXXX", NULL);
+	const struct kg_bpftrace tool = {.path = (char *)"/bin/false", .text = (char *)"bpftrace v0.17.0", .minor = 17};
+	const struct kg_check_opts opts = {.kernel = "no-such", .tool = &tool};
+	static const char text[] = "BEGIN { exit(); }";
+
+	g_setenv("XDG_CACHE_HOME", dir, TRUE);
+	struct kg_verdict *verdict = check(text, strlen(text), &opts);
+
+	assert_int_equal(result(verdict, "build"), KG_CHECK_NOT_CHECKED);
+	assert_int_equal(result(verdict, "kernel verifier"), KG_CHECK_NOT_CHECKED);
+	assert_int_equal(verdict->word, KG_VERDICT_UNLOADED);
+	kg_verdict_free(verdict);
+	g_unsetenv("XDG_CACHE_HOME");
+	g_autofree char *command = g_strdup_printf("rm -rf '%s'", dir);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +308,9 @@ int main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_report),
 		cmocka_unit_test(test_report_problem),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_compiler_or_kernel),
+		cmocka_unit_test(test_no_such_kernel),
 		cmocka_unit_test(test_explain),
 	};
 
