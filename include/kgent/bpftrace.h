@@ -232,8 +232,9 @@ int kg_bt_check(const struct kg_bt_program *program, struct kg_profile *profile,
 /** What this release lacks of the language, a line each with what to write instead: array of owned strings, for people and models. */
 GPtrArray *kg_bt_lacking(const struct kg_bt_version *version);
 /*
- * Inline assumptions and assertions: the statements assume(EXPRESSION); and assert(EXPRESSION); of a probe. They are kgent's, not bpftrace's (whose assert() has two arguments): taken out
- * before a program is loaded or run, and lowered to plain bpftrace for the proof: a value that is kept in a map of its own.
+ * Inline assumptions and assertions: the statements assume(EXPRESSION); and assert(EXPRESSION); of a probe. They are kgent's, not bpftrace's
+ * (whose assert() has two arguments): taken out before a program is loaded or run, and lowered to plain bpftrace for the proof: a value that is
+ * kept in a map of its own.
  */
 /** Names of these maps begin with this (behind the @); a user's program may not have such names. */
 #define KG_BT_OWN_MAPS "__kg_"

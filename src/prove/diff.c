@@ -586,13 +586,15 @@ static char *diff_in_child(void *user, const struct kg_prove_opts *opts)
 	const struct work *work = user;
 	struct diffing d = {.profile = work->profile, .opts = opts, .diff = g_new0(struct kg_diff, 1)};
 	gint64 start = g_get_monotonic_time();
+	struct kg_object each[2];
 	const char **names;
 	char *json;
 
 	d.until = start + (gint64)(opts->bounds.total_ms ? opts->bounds.total_ms : 30000) * 1000;
 	d.places = g_array_new(FALSE, TRUE, sizeof(struct place));
 	for (int s = 0; s < 2; s++) {
-		d.side[s].original = work->side[s]->object;
+		each[s] = object_separate(work->side[s]->object);
+		d.side[s].original = &each[s];
 		d.side[s].program = work->side[s]->program;
 	}
 	diff_pair_maps(&d.side[0], &d.side[1], work->profile);
@@ -605,6 +607,8 @@ static char *diff_in_child(void *user, const struct kg_prove_opts *opts)
 	json = kg_diff_json(d.diff);
 	for (int s = 0; s < 2; s++)
 		diff_side_clear(&d.side[s]);
+	for (int s = 0; s < 2; s++)
+		object_separate_clear(&each[s]);
 	g_free(names);
 	g_array_unref(d.places);
 	g_free(d.why_unknown);

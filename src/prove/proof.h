@@ -17,6 +17,9 @@ void ce_event_free(gpointer event);
 /* What can be lost without a trace, read off the program and the object. */
 void proof_losses(struct kg_proof *proof, const struct kg_object *object, const struct kg_bt_program *program, struct kg_profile *profile,
 		  const struct kg_bpftrace_limits *limits);
+/* A copy in which each attach point is a program of its own; all else is borrowed. */
+struct kg_object object_separate(const struct kg_object *object);
+void object_separate_clear(struct kg_object *copy);
 /* JSON of a counterexample, and back. */
 json_t *counterexample_json(const struct kg_counterexample *ce);
 struct kg_counterexample *read_counterexample(const json_t *object);

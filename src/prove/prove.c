@@ -483,7 +483,7 @@ static void conclude(struct judge *j)
  * bpftrace compiles attach points that it can't tell apart once: "kprobe:a,kprobe:b". Here each is a program of its own again, since each is an event of its own.
  * The copy borrows all but the list.
  */
-static struct kg_object separate(const struct kg_object *object)
+struct kg_object object_separate(const struct kg_object *object)
 {
 	struct kg_object copy = *object;
 
@@ -507,7 +507,7 @@ static struct kg_object separate(const struct kg_object *object)
 	return copy;
 }
 
-static void separate_clear(struct kg_object *copy)
+void object_separate_clear(struct kg_object *copy)
 {
 	for (guint i = 0; i < copy->programs->len; i++) {
 		struct kg_bpf_program *own = copy->programs->pdata[i];
@@ -520,7 +520,7 @@ static void separate_clear(struct kg_object *copy)
 static struct kg_proof *prove_here(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 				   struct kg_profile *profile, const struct kg_prove_opts *opts)
 {
-	struct kg_object each = separate(object);
+	struct kg_object each = object_separate(object);
 	struct judge j = {.object = &each, .program = program, .contract = contract, .profile = profile, .opts = opts};
 	gint64 start = g_get_monotonic_time();
 
@@ -538,7 +538,7 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	g_hash_table_destroy(j.covered);
 	g_hash_table_destroy(j.matched);
 	g_hash_table_destroy(j.added_up);
-	separate_clear(&each);
+	object_separate_clear(&each);
 	j.proof->took_ns = (g_get_monotonic_time() - start) * 1000;
 	return j.proof;
 }
