@@ -127,7 +127,7 @@ int kg_symex_run(struct kg_symex *x, const struct kg_object *object, guint progr
 
 /** What the map held under [key] when the path's last run began: KG_YES and *ret (bytes, borrowed), KG_NO, or KG_UNKNOWN: the program did not ask. */
 enum kg_answer kg_symex_before(const struct kg_path *path, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret, guint *ret_n);
-/** When tracing began, as a bpftrace program keeps it for `elapsed`: ns; a number where it keeps none. */
+/** When tracing began, ns: what a bpftrace program keeps for `elapsed`; one that keeps nothing does not know it. */
 struct kg_word kg_symex_began(struct kg_symex *x, const struct kg_object *object);
 /** The conditions that the path decided on, as words of 1 bit; owned array of struct kg_word. */
 GArray *kg_symex_decisions(const struct kg_path *path);

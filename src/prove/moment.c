@@ -35,7 +35,7 @@ static int builtin(void *self, const char *name, struct kg_expr_value *ret, stru
 		ret->word = kg_terms.extend(x, event->cpu, 32, 64, FALSE);
 	else if (!strcmp(name, "nsecs"))
 		ret->word = event->time;
-	else if (!strcmp(name, "elapsed") && kg_symex_began(x, event->object).term)
+	else if (!strcmp(name, "elapsed"))
 		ret->word = kg_terms.binary(x, KG_OP_SUB, 64, event->time, kg_symex_began(x, event->object));
 	else if (!strcmp(name, "cgroup"))
 		ret->word = t->cgroup;
@@ -137,5 +137,7 @@ int moment_wanted(struct moment *m, const struct kg_contract_value *value, struc
 
 	if (r == 0 && m->values && raw.kind == KG_EXPR_TOKEN && raw.token && g_str_has_suffix(raw.token, "stack"))
 		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "whether it is the stack of the beginning or of the end is not told apart yet");
+	if (r == 0 && raw.kind == KG_EXPR_TOKEN && raw.token && !strcmp(raw.token, "buf"))
+		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "memory of a length that is not a number is not compared yet");
 	return r ? r : kg_expr_shown(&raw, value->as, &m->env, ret, err);
 }

@@ -415,5 +415,5 @@ struct kg_word kg_symex_began(struct kg_symex *x, const struct kg_object *object
 		if (!strcmp(m->name, ELAPSED))
 			return of_key(x, (int)i, "byte 0", key, CLAMP(m->key_size, 1, sizeof(key) / sizeof(key[0])));
 	}
-	return KG_WORD(0);
+	return solver_token(x->solver, "when tracing began", NULL, NULL, 0);
 }
