@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Print how long kgent's own work takes, beside what one would use instead: bench/run.py BUILD [PART]
 
-PART is one of startup, answer, search, parse, memory, sandbox.
+PART is one of startup, answer, search, parse, disasm, proofs, pairs, models, memory, sandbox, trials.
 
 Numbers are printed, never asserted. Median and 95th percentile over the repetitions that each row names.
 """
 import glob
 import json
+import re
 import os
 import random
 import shutil
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
 ONLY = sys.argv[2] if len(sys.argv) > 2 else ""
 KGENT, INSIDE = os.path.join(BUILD, "kgent"), os.path.join(BUILD, "bench", "kgent-bench")
@@ -182,6 +184,46 @@ def fill_memory(path, n):
             file.write(json.dumps({"request": ask, "bpf": f"tracepoint:x:y{i % 500} /pid == {i}/ {{ @[comm] = count(); }}"}) + "\n")
         file.flush()
         return run_once([KGENT, "memory", "import", file.name], limit=600)
+
+
+def proof_cases():
+    sys.path.insert(0, os.path.join(ROOT, "tests", "proofs"))
+    import cases  # pylint: disable=import-outside-toplevel
+    return [c for c in cases.all_cases() if not c.skip and not c.is_c and os.path.exists(c.program)]
+
+
+def bench_proofs():
+    proofs, solver, whole, peaks, loads, builds = [], [], [], [], [], []
+    for case in proof_cases():
+        run = run_once([KGENT, "check", case.program, "--contract", case.contract, "--json", "--no-load"], limit=90)
+        program = run_once([KGENT, "check", case.program, "--json"], limit=60)
+        # run_once() gives None for a program that is refuted, as it should be: ask again for what it said
+        answer = subprocess.run([KGENT, "check", case.program, "--contract", case.contract, "--json", "--no-load"], capture_output=True, text=True, check=False)
+        try:
+            proof = json.loads(answer.stdout).get("proof")
+        except ValueError:
+            continue
+        if not proof:
+            continue
+        proofs.append(proof["took_ns"] / 1e9)
+        solver.append(proof["solver_ns"] / 1e9)
+        if run:
+            whole.append(run[0])
+            peaks.append(run[1])
+        for check in json.loads(program[2])["checks"] if program else []:
+            took = re.search(r"in ([0-9.]+) (ms|s)$", check["detail"] or "")
+            if took and check["name"] in ("build", "kernel verifier"):
+                (builds if check["name"] == "build" else loads).append(float(took[1]) * (1 if took[2] == "s" else 1e-3))
+    table("proofs of all cases of tests/golden/proofs (median < 100 ms, p95 < 1 s, none > 10 s)")
+    row("compiling, by bpftrace", builds)
+    row("the proof", proofs)
+    row("... of it the solver", solver)
+    row("kgent check --contract, all of it", whole)
+    row("the kernel's own verifier, bpftrace's start with it", loads)
+    if proofs:
+        print(f"  {'the longest proof':58} {show(max(proofs))}")
+    if peaks:
+        print(f"  {'peak memory of kgent (< 500 MB)':58} {max(peaks) / 1e6:9.1f} MB")
 
 
 def bench_pairs():

@@ -60,6 +60,8 @@ struct kg_read {
 	guint n_bytes;
 	gboolean is_string;
 	gboolean is_wrong_space; /**< BTF or the event says that the address is of the other space */
+	const char *half; /**< it is a half of this member of 16 bytes, else NULL */
+	gboolean is_second_half;
 	char *name;       /**< "sk->__sk_common.skc_dport", or NULL */
 	const char *type; /**< or NULL */
 	gboolean is_big_endian, is_signed;

@@ -210,7 +210,7 @@ static void wrong(const struct adding *a, const struct seen_change *c, const str
 	ref.loc = c ? c->loc : a->seen->changes->len ? g_array_index(a->seen->changes, struct seen_change, 0).loc : ref.loc;
 	ref.wanted = a->wanted;
 	ref.as = a->o->value.as;
-	ref.why = why;
+	ref.why = a->base->why ? a->base->why : why; /* spans say in which story */
 	ref.tells_path = !c;
 	if (!c) {
 		ref.shown_text = "nothing";

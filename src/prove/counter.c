@@ -8,6 +8,7 @@
 #include "judge.h"
 #include "proof.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -115,6 +116,8 @@ static void wish_all(struct kg_symex *x, const GPtrArray *inputs, const GPtrArra
 		const struct kg_read *read = reads->pdata[i];
 		if (read->is_string)
 			wish_text(&w, read);
+		else if (read->half) /* 2001:db8::n, as below */
+			wish(x, read->value, 64, read->is_second_half ? (uint64_t)(1 + w.n_addresses++) << 56 : 0x00000000b80d0120ull);
 		else if (read->n_bytes == 16)
 			wish_ipv6(&w, read);
 		else if (read->n_bytes <= 8)
@@ -222,8 +225,27 @@ static void input_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_inp
 	fact->plain = plain_of(input->name, input->type, value, input->width, input->is_big_endian, input->is_signed);
 }
 
+/* The two halves of an address are one fact. */
+static void halves_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_read *read)
+{
+	struct kg_word low = read->value;
+	char text[INET6_ADDRSTRLEN] = "?";
+	uint64_t both[2];
+
+	if (!read->is_second_half || kg_symex_read(x, read->space, kg_terms.binary(x, KG_OP_SUB, 64, read->address, KG_WORD(8)), 8, &low))
+		return;
+	both[0] = kg_symex_value(x, low);
+	both[1] = kg_symex_value(x, read->value);
+	inet_ntop(AF_INET6, both, text, sizeof(text));
+	fact_new(facts, read->name, read->type)->value = g_strdup(text);
+}
+
 static void read_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_read *read)
 {
+	if (read->half) {
+		halves_fact(x, facts, read);
+		return;
+	}
 	struct kg_fact *fact = fact_new(facts, read->name ? read->name : "memory that the program reads", read->type);
 	GString *s = g_string_new(NULL);
 

@@ -482,6 +482,17 @@ static void shown_without_beginning(struct on_path *p, struct kg_obligation_resu
 	refute(p->a->j, r, &ref);
 }
 
+/* Two spans at once that mix their times are kept by something that they share. Owned, or NULL. */
+static char *mend_of_story(const struct asking *a)
+{
+	const struct kg_contract_span *span = a->clause->span;
+	const struct kg_contract_end *from = span && span->from->len ? span->from->pdata[0] : NULL;
+
+	if (!from || !from->key->len || a->n != 3 || a->begin != 0)
+		return NULL;
+	return g_strdup_printf("keep the beginning by %s", ((struct kg_contract_expr *)from->key->pdata[0])->text);
+}
+
 static void latency_is_wrong(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, const struct kg_expr_value *wanted,
 			     struct kg_word differs)
 {
@@ -499,6 +510,8 @@ static void latency_is_wrong(struct on_path *p, const struct kg_obligation *o, s
 	}
 	why = g_strdup_printf("%s: %s", p->a->story, because ? because : ref.shown ? "another time is shown" : "no time is shown");
 	ref.why = why;
+	if (!mend)
+		mend = mend_of_story(p->a);
 	ref.mend = mend;
 	refute(p->a->j, r, &ref);
 }
@@ -524,8 +537,9 @@ static void ask_latency(struct on_path *p, const struct kg_obligation *o, struct
 		return;
 	}
 	if (o->aggregate != KG_AGGREGATE_NONE) {
-		g_autofree char *why = g_strdup_printf("%s: another time is added up", p->a->story);
+		g_autofree char *why = g_strdup_printf("%s: another time is added up, or none", p->a->story), *mend = mend_of_story(p->a);
 		base.why = why;
+		base.mend = mend;
 		at_change(p, r);
 		judge_aggregate(p->a->j, o, r, m, p->path, p->seen, &wanted, m->condition, &base);
 		return;

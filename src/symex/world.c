@@ -137,6 +137,26 @@ static void look_in(struct kg_profile *p, const char *type, const char *prefix, 
 		take_member(p, members->pdata[i], prefix, off, n, depth, best);
 }
 
+/* An address of 16 bytes is compared in halves: which member is it a half of? */
+static gboolean half_of(struct kg_symex *x, const char *type, int64_t offset, struct kg_read *read)
+{
+	for (int second = 0; second < 2; second++) {
+		struct member whole = {0};
+		if (offset < 8 * second)
+			continue;
+		look_in(x->opts.profile, type, "", (guint)offset - 8 * (guint)second, 16, 0, &whole);
+		if (whole.is_found) {
+			if (whole.field.type && g_str_has_prefix(whole.field.type, "union {") && strrchr(whole.path, '.'))
+				*strrchr(whole.path, '.') = '\0'; /* struct in6_addr's only member has no name that people use */
+			read->half = sx_keep(x, whole.path);
+			read->is_second_half = second;
+			g_free(whole.path);
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
 static void name_read(struct kg_symex *x, struct kg_read *read)
 {
 	struct kg_word base;
@@ -160,6 +180,8 @@ static void name_read(struct kg_symex *x, struct kg_read *read)
 		read->type = sx_keep(x, member.field.type);
 		read->is_big_endian = member.field.is_big_endian;
 		read->is_signed = member.field.is_signed;
+	} else if (type && is_struct(type) && x->opts.profile && read->n_bytes == 8 && half_of(x, type, offset, read)) {
+		read->name = g_strdup_printf("%s->%s", typed->text, read->half);
 	} else if (offset == 0 && !(type && is_struct(type))) {
 		read->name = g_strdup_printf(read->is_string ? "str(%s)" : "*%s", typed->text);
 		read->type = sx_keep(x, type);
