@@ -71,7 +71,9 @@ static G_GNUC_NORETURN void be_child(int to, child_fn make, void *user, const st
 
 	setpgid(0, 0); /* what a terminal sends to all processes reaches this one through its parent */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+#ifndef __SANITIZE_ADDRESS__ /* which reserves addresses by the terabyte */
 	setrlimit(RLIMIT_AS, &limit);
+#endif
 	setrlimit(RLIMIT_CORE, &no_core);
 	take_signals();
 	own.bounds.stop = &child_stop;
