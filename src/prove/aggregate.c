@@ -96,7 +96,7 @@ static struct verdict one_number(const struct adding *a, const struct seen_chang
 	struct verdict v = {.fits = TRUE, .has_shown = TRUE};
 	struct kg_word was, is = after(a, c), want = a->wanted->word;
 
-	if (!before(a, c, &was) && c->aggregate == KG_AGGREGATE_NONE) { /* a plain assignment forgets what was there */
+	if (!before(a, c, &was)) { /* what did not look forgets what was there */
 		v.is_right = KG_WORD(0);
 		v.shown = is;
 		return v;

@@ -432,6 +432,8 @@ static void say_assumptions(struct judge *j)
 
 	for (guint i = 0; i < G_N_ELEMENTS(always); i++)
 		g_ptr_array_add(j->proof->assumptions, g_strdup(always[i]));
+	if (!j->program)
+		g_ptr_array_add(j->proof->assumptions, g_strdup("its loader leaves constants (.rodata) as they are in the object"));
 }
 
 static void set_word(struct kg_proof *proof)

@@ -158,6 +158,12 @@ static void notes(const struct saying *s)
 		}
 		g_string_append_c(s->out, '\n');
 	}
+	for (guint i = 0; i < s->proof->assumptions->len; i++) {
+		g_string_append(s->out, i == 0 ? "taken for granted: " : "; ");
+		safe(s, s->proof->assumptions->pdata[i]);
+	}
+	if (s->proof->assumptions->len)
+		g_string_append_c(s->out, '\n');
 	if (s->proof->limit) {
 		g_string_append(s->out, "a bound was reached: ");
 		safe(s, s->proof->limit);

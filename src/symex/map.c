@@ -131,7 +131,9 @@ static void fill_before(struct kg_state *s, guint entry_index)
 	const struct kg_map *m = shape(s, entry->map);
 	struct cells *cells = state_writable(s, entry->region);
 	gsize n_initial = 0;
-	const guint8 *initial = m->initial ? g_bytes_get_data(m->initial, &n_initial) : NULL;
+	/* what earlier events can have changed begins with the file's bytes only when tracing begins */
+	gboolean is_initial = m->initial && (m->is_constant || s->first == KG_MAPS_EMPTY);
+	const guint8 *initial = is_initial ? g_bytes_get_data(m->initial, &n_initial) : NULL;
 
 	for (guint at = 0; at < cells->n; at += 8) {
 		guint n = MIN(8, cells->n - at);
