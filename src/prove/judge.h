@@ -30,8 +30,7 @@ struct judge {
 	GHashTable *covered;   /* BPF programs (index + 1) that some clause is about */
 	GHashTable *added_up;  /* maps (index + 1) that an aggregation of the contract is in -> struct kg_obligation_result * */
 	GHashTable *matched;   /* program's expressions (node) that some obligation found right */
-	guint n_cost_paths, n_cost_checks;
-	gint64 cost_ns;
+	gint64 until;          /* monotonic us: when the time of the whole proof is up */
 };
 
 /* An event together with what a contract's expressions mean there. */

@@ -12,6 +12,8 @@
 
 #define INTERRUPTED "it was interrupted"
 
+#define TOTAL_MS 60000 /* of a whole proof, unless the caller says */
+
 const char *kg_proof_name(enum kg_proof_word word)
 {
 	static const char *const names[] = {"proved", "refuted", "unknown"};
@@ -146,6 +148,7 @@ struct kg_symex *judge_executor(struct judge *j)
 	struct kg_symex_opts opts = j->opts->bounds;
 
 	opts.profile = j->profile;
+	opts.total_ms = (guint)MAX((j->until - g_get_monotonic_time()) / 1000, 1); /* the time is that of the whole proof */
 	return kg_symex_new(&opts);
 }
 
@@ -526,6 +529,7 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	struct judge j = {.object = &each, .program = program, .contract = contract, .profile = profile, .opts = opts};
 	gint64 start = g_get_monotonic_time();
 
+	j.until = start + (gint64)(opts->bounds.total_ms ? opts->bounds.total_ms : TOTAL_MS) * 1000;
 	j.proof = proof_new();
 	j.result_of = g_hash_table_new(NULL, NULL);
 	j.covered = g_hash_table_new(NULL, NULL);
