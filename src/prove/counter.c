@@ -500,6 +500,18 @@ static struct kg_counterexample *write_down(const struct refutation *ref, const 
 	return ce;
 }
 
+/* The lines of a C program where the path decided, in order. */
+static void add_lines(struct judge *j, const struct refutation *ref, GPtrArray *lines)
+{
+	for (guint i = 0; i < ref->n; i++)
+		for (guint k = 0; k < ref->paths[i]->pcs->len; k++) {
+			struct kg_loc loc = seer_line(j->seer, ref->moments[i]->program, g_array_index(ref->paths[i]->pcs, guint, k) / 2);
+			const struct kg_loc *last = lines->len ? lines->pdata[lines->len - 1] : NULL;
+			if (loc.line && !(last && last->line == loc.line))
+				g_ptr_array_add(lines, g_memdup2(&loc, sizeof(loc)));
+		}
+}
+
 void refute(struct judge *j, struct kg_obligation_result *r, const struct refutation *ref)
 {
 	struct moment *last = ref->moments[ref->n - 1];
@@ -529,6 +541,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	}
 	ce = write_down(ref, inputs, reads);
 	ce->is_replayed = TRUE;
+	add_lines(j, ref, ce->lines);
 	if (!r->counterexamples->len) {
 		g_free(r->why);
 		r->why = g_strdup(ref->why);

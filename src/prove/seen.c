@@ -370,12 +370,26 @@ static void see_map(struct seer *seer, struct seen_all *all, const struct kg_bpf
 
 /* ---------------------------------------------------------------- C programs */
 
+struct kg_loc seer_line(struct seer *seer, guint program, guint pc)
+{
+	const struct kg_bpf_program *p = seer->object->programs->pdata[program];
+	struct kg_loc loc = {0};
+
+	for (guint i = 0; !seer->program && p->lines && i < p->lines->len; i++) {
+		const struct kg_insn_line *line = &g_array_index(p->lines, struct kg_insn_line, i);
+		if (line->pc <= pc)
+			loc = (struct kg_loc){.line = (int)line->line, .col = (int)line->col};
+	}
+	return loc;
+}
+
 /* Where a record's struct is: its values, one by one, as BTF says. */
 struct c_row {
 	struct seen_all *all;
 	const struct btf *btf;
 	const struct kg_bpf_effect *effect;
 	guint group;
+	struct kg_loc loc;
 };
 
 static void c_leaf(struct c_row *row, const char *path, guint at, guint size, enum shape_kind kind, gboolean is_signed)
@@ -387,6 +401,7 @@ static void c_leaf(struct c_row *row, const char *path, guint at, guint size, en
 		return;
 	seen = see(row->all, SEEN_PRINTED, &shape, row->effect->value + at, row->group);
 	seen->is_signed = is_signed;
+	seen->loc = row->loc;
 	seen->text = g_strdup(path);
 }
 
@@ -452,9 +467,9 @@ static guint record_type(struct seer *seer, guint size)
 	return n == 1 ? found : 0;
 }
 
-static void see_c_value(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group)
+static void see_c_value(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group, guint program)
 {
-	struct c_row row = {all, seer->object->btf, effect, group};
+	struct c_row row = {all, seer->object->btf, effect, group, seer_line(seer, program, effect->pc ? effect->pc - 1 : 0)};
 	guint id = record_type(seer, effect->n_value);
 
 	all->n_records++;
@@ -519,7 +534,7 @@ struct seen_all *seer_look(struct seer *seer, guint program, const GPtrArray *ef
 		if (effect->kind == KG_BPF_RECORD && seer->program)
 			see_record(seer, all, effect, i);
 		else if (effect->kind == KG_BPF_RECORD)
-			see_c_value(seer, all, effect, i);
+			see_c_value(seer, all, effect, i, program);
 		else if (is_of_map(effect) && seer->program && !is_overtaken(effects, i))
 			see_map(seer, all, effect, i, probe, before, user);
 	}

@@ -76,5 +76,7 @@ void seen_all_join(struct seen_all *all, struct seen_all *more);
 struct seen_all *seen_all_copy(const struct seen_all *all);
 /* Does anybody see something of this run? */
 gboolean seen_anything(const struct seen_all *all);
+/* The line of a C source that an instruction came from; line 0: not known. */
+struct kg_loc seer_line(struct seer *seer, guint program, guint pc);
 /* The probe of the text that a program of the object was made from, or NULL. */
 const struct kg_bt_probe *seer_probe(struct seer *seer, guint program);

@@ -503,6 +503,39 @@ static int compare_texts(struct call *c)
 	return 0;
 }
 
+/* snprintf(str, size, fmt, data, len): what it writes is the kernel's to know; the length too. */
+static int print_text(struct call *c)
+{
+	return fill_unknown(c, c->arg[0], c->arg[1]);
+}
+
+/* strtol(buf, len, flags, result): a number that the text says; how much of it was read is not known. */
+static int text_number(struct call *c)
+{
+	struct kg_word in[2] = {KG_WORD(c->s->event->index), KG_WORD(c->s->calls[c->helper & 255])};
+	static const unsigned widths[2] = {32, 32};
+	struct kg_word value = solver_token(c->x->solver, "number of a text", in, widths, 2);
+
+	c->ret = answered(c, solver_token(c->x->solver, "length of a number", in, widths, 2), NULL, 0);
+	return mem_store_word(c->s, c->arg[3], 8, value);
+}
+
+/* ---------------------------------------------------------------- arguments of a traced function */
+
+/* get_func_arg(ctx, n, value): the n-th u64 of the context. */
+static int get_argument(struct call *c)
+{
+	struct kg_word value, at;
+	uint64_t n;
+	int r = state_number(c->s, c->arg[1], "the number of an argument", &n);
+
+	if (r || n > 11)
+		return r ? r : state_end(c->s, "argument %" G_GUINT64_FORMAT " of a function", n);
+	at = sx_op(c->x, KG_OP_ADD, 64, c->arg[0], KG_WORD(8 * n));
+	r = sx_memory.load(c->s, at, 8, &value, NULL);
+	return r ? r : mem_store_word(c->s, c->arg[2], 8, value);
+}
+
 /* ---------------------------------------------------------------- what changes the system */
 
 static int signal_task(struct call *c)
@@ -564,6 +597,11 @@ static const struct model {
 	[BPF_FUNC_send_signal] = {signal_task}, [BPF_FUNC_send_signal_thread] = {signal_task}, [BPF_FUNC_override_return] = {override},
 	[BPF_FUNC_trace_printk] = {printk}, [BPF_FUNC_trace_vprintk] = {printk}, [BPF_FUNC_seq_write] = {other_effect},
 	[BPF_FUNC_seq_printf] = {other_effect}, [BPF_FUNC_probe_write_user] = {other_effect}, [BPF_FUNC_redirect] = {other_effect},
+	[BPF_FUNC_get_cgroup_classid] = {some_number}, [BPF_FUNC_get_hash_recalc] = {some_number}, [BPF_FUNC_get_socket_cookie] = {some_number},
+	[BPF_FUNC_get_socket_uid] = {some_number}, [BPF_FUNC_skb_cgroup_id] = {some_number}, [BPF_FUNC_get_func_arg_cnt] = {some_number},
+	[BPF_FUNC_get_retval] = {some_number}, [BPF_FUNC_csum_diff] = {some_number}, [BPF_FUNC_get_func_arg] = {get_argument},
+	[BPF_FUNC_snprintf] = {print_text}, [BPF_FUNC_strtol] = {text_number}, [BPF_FUNC_strtoul] = {text_number},
+	[BPF_FUNC_set_retval] = {other_effect}, [BPF_FUNC_skb_store_bytes] = {other_effect},
 	[BPF_FUNC_spin_lock] = {nothing}, [BPF_FUNC_spin_unlock] = {nothing},
 };
 
