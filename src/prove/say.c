@@ -96,6 +96,17 @@ void counterexample_text(const struct kg_counterexample *ce, const char *shown, 
 	counterexample(&s, ce, shown, wanted);
 }
 
+/* Of a program in C: there is no text here to show, but the compiler told lines. */
+static void way(const struct saying *s, const GPtrArray *lines)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (guint i = 0; !s->source && i < lines->len; i++)
+		g_string_append_printf(text, "%s%d", i ? ", " : "", ((struct kg_loc *)lines->pdata[i])->line);
+	if (text->len)
+		row(s, lines->len == 1 ? "at line" : "at line, by way of lines", text->str);
+}
+
 static void refuted(const struct saying *s, const struct kg_obligation_result *r)
 {
 	g_string_append(s->out, "\n  ");
@@ -108,8 +119,10 @@ static void refuted(const struct saying *s, const struct kg_obligation_result *r
 	safe(s, r->why);
 	g_string_append_c(s->out, '\n');
 	excerpt(s, &r->loc);
-	for (guint i = 0; i < r->counterexamples->len; i++)
+	for (guint i = 0; i < r->counterexamples->len; i++) {
+		way(s, ((struct kg_counterexample *)r->counterexamples->pdata[i])->lines);
 		counterexample(s, r->counterexamples->pdata[i], "the program shows", "asked for");
+	}
 	if (r->mend)
 		row(s, "mend", r->mend);
 }
