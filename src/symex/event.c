@@ -309,6 +309,7 @@ struct kg_thread *kg_symex_thread(struct kg_symex *x, const char *name)
 	g_ptr_array_add(x->threads, t);
 	t->task = input_new(x, 0, 64, "struct task_struct *", "%s", task)->word;
 	type_set(x, t->task, "struct task_struct *", task, KG_SPACE_KERNEL);
+	kg_symex_assume(x, sx_op(x, KG_OP_ULT, 64, KG_WORD(1ull << 63), t->task)); /* there is one, in the kernel's half */
 	pid = or_input(x, member_of(x, t->task, "struct task_struct", "pid", &f), 32, "tid", name);
 	tgid = or_input(x, member_of(x, t->task, "struct task_struct", "tgid", &f), 32, "pid", name);
 	t->pid_tgid = kg_terms.concat(x, tgid, 32, pid, 32);

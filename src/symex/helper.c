@@ -313,6 +313,17 @@ static int delete(struct call *c)
 	return r ? r : sx_map_delete(c->s, map, c->arg[1], &c->ret);
 }
 
+/* task_storage_get(map, task, value, flags) and its like. */
+static int storage(struct call *c)
+{
+	uint64_t flags = 0;
+	int map, r = sx_map_of(c->s, c->arg[0], &map);
+
+	if (r == 0)
+		r = state_number(c->s, c->arg[3], "the flags of a storage", &flags);
+	return r ? r : sx_map_storage(c->s, map, c->arg[1], flags & 1 /* BPF_LOCAL_STORAGE_GET_F_CREATE */, c->arg[2], &c->ret);
+}
+
 /* ---------------------------------------------------------------- records */
 
 static int record(struct call *c, int map, struct kg_word at, struct kg_word size)
@@ -597,6 +608,7 @@ static const struct model {
 	[BPF_FUNC_send_signal] = {signal_task}, [BPF_FUNC_send_signal_thread] = {signal_task}, [BPF_FUNC_override_return] = {override},
 	[BPF_FUNC_trace_printk] = {printk}, [BPF_FUNC_trace_vprintk] = {printk}, [BPF_FUNC_seq_write] = {other_effect},
 	[BPF_FUNC_seq_printf] = {other_effect}, [BPF_FUNC_probe_write_user] = {other_effect}, [BPF_FUNC_redirect] = {other_effect},
+	[BPF_FUNC_task_storage_get] = {storage}, [BPF_FUNC_inode_storage_get] = {storage}, [BPF_FUNC_sk_storage_get] = {storage},
 	[BPF_FUNC_get_cgroup_classid] = {some_number}, [BPF_FUNC_get_hash_recalc] = {some_number}, [BPF_FUNC_get_socket_cookie] = {some_number},
 	[BPF_FUNC_get_socket_uid] = {some_number}, [BPF_FUNC_skb_cgroup_id] = {some_number}, [BPF_FUNC_get_func_arg_cnt] = {some_number},
 	[BPF_FUNC_get_retval] = {some_number}, [BPF_FUNC_csum_diff] = {some_number}, [BPF_FUNC_get_func_arg] = {get_argument},

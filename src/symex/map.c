@@ -318,6 +318,43 @@ int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_
 	return 0;
 }
 
+int sx_map_storage(struct kg_state *s, int map, struct kg_word object, gboolean creates, struct kg_word value_at, struct kg_word *ret)
+{
+	struct kg_word *key = g_new0(struct kg_word, 8);
+	const struct kg_map *m = shape(s, map);
+	guint found;
+	gboolean is_present;
+	int r;
+
+	g_ptr_array_add(s->x->owned, key);
+	*ret = KG_WORD(0);
+	r = state_decide(s, sx_op(s->x, KG_OP_EQ, 64, object, KG_WORD(0)), &is_present);
+	if (r || is_present) /* of no object: NULL */
+		return r;
+	for (guint i = 0; i < 8; i++)
+		key[i] = sx_extract(s->x, object, 8 * i + 7, 8 * i);
+	r = sx_map_find(s, map, key, 8, &found, &is_present);
+	if (r)
+		return r;
+	if (!is_present && !creates)
+		return 0;
+	if (!is_present) {
+		found = entry_add(s, map, key, 8, TRUE);
+		struct cells *cells = state_writable(s, g_array_index(s->entries, struct entry, found).region);
+		g_autofree struct kg_word *value = g_new0(struct kg_word, cells->n); /* zeros */
+		if (value_at.term || value_at.bits)
+			r = mem_load_bytes(s, value_at, MIN(m->value_size, cells->n), value, NULL);
+		if (r)
+			return r;
+		r = mem_store_bytes(s, KG_WORD(state_region(s, g_array_index(s->entries, struct entry, found).region)->base), cells->n, value);
+		if (r)
+			return r;
+	}
+	ret->region = g_array_index(s->entries, struct entry, found).region;
+	ret->bits = state_region(s, ret->region)->base;
+	return 0;
+}
+
 /* ---------------------------------------------------------------- runs */
 
 void sx_map_begin_run(struct kg_state *s)

@@ -283,7 +283,7 @@ static int immediate(void *self, const struct bpf_insn insn[2], struct kg_word *
 		return 0;
 	}
 	case BPF_PSEUDO_FUNC:
-		*ret = KG_WORD((uint64_t)(uint32_t)insn[0].imm);
+		*ret = KG_WORD(KG_AT_CODE + 8 * (uint64_t)(s->cpu.pc + (gint64)insn[0].imm)); /* pc is already behind the first half */
 		return 0;
 	}
 	(void)err;

@@ -57,6 +57,12 @@ struct kg_state {
 	struct frame {
 		struct kg_cpu caller; /* where to return to */
 		guint stack;          /* region */
+		struct {
+			gboolean is;  /* the frame is a round of bpf_loop() */
+			uint64_t i, n;
+			guint target;
+			struct kg_word context;
+		} loop;
 	} frames[8];
 	guint n_frames;
 	GArray *regions;     /* struct region; index 0 is not used */
@@ -187,6 +193,8 @@ int sx_map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_
 int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word value_at, uint64_t flags, struct kg_word *ret);
 int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret);
 int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret);
+/* Storage of a task, inode, socket: a map whose key is the object's address. */
+int sx_map_storage(struct kg_state *s, int map, struct kg_word object, gboolean creates, struct kg_word value_at, struct kg_word *ret);
 int sx_map_of(struct kg_state *s, struct kg_word pointer, int *ret);
 void sx_map_begin_run(struct kg_state *s);  /* remember what each entry holds */
 void sx_map_end_run(struct kg_state *s);    /* changes through pointers become effects */

@@ -285,25 +285,82 @@ static int call_function(struct kg_state *s, guint target)
 {
 	if (s->n_frames == G_N_ELEMENTS(s->frames))
 		return state_end(s, "functions call each other more than %zu deep", G_N_ELEMENTS(s->frames));
-	s->frames[s->n_frames].caller = s->cpu;
+	s->frames[s->n_frames] = (struct frame){.caller = s->cpu};
 	s->n_frames++;
 	set_stack(s);
 	s->cpu.pc = target;
 	return 0;
 }
 
-/* TRUE: the program itself ended. */
-static gboolean leave_function(struct kg_state *s)
+static void begin_round(struct kg_state *s)
 {
+	struct frame *frame = &s->frames[s->n_frames - 1];
+
+	s->cpu.pc = frame->loop.target;
+	s->cpu.reg[1] = KG_WORD(frame->loop.i);
+	s->cpu.reg[2] = frame->loop.context;
+}
+
+/* bpf_loop(nr, callback, context, flags): the callback's frames, one after the other. The number of rounds has to be known. */
+static int begin_loop(struct kg_state *s)
+{
+	struct kg_symex *x = s->x;
+	struct kg_word context = s->cpu.reg[3];
+	uint64_t n, flags;
+	int r = state_number(s, sx_extend(x, sx_extract(x, s->cpu.reg[1], 31, 0), 32, 64), "the number of rounds of bpf_loop", &n);
+
+	if (r == 0)
+		r = state_number(s, s->cpu.reg[4], "the flags of bpf_loop", &flags);
+	if (r)
+		return r;
+	if (flags || n > 8388608 || s->cpu.reg[2].term || s->cpu.reg[2].bits < KG_AT_CODE)
+		return state_end(s, "a bpf_loop that the kernel refuses");
+	if (n == 0) {
+		s->cpu.reg[0] = KG_WORD(0);
+		return 0;
+	}
+	guint target = (guint)((s->cpu.reg[2].bits - KG_AT_CODE) / 8);
+	r = call_function(s, target);
+	if (r)
+		return r;
+	struct frame *frame = &s->frames[s->n_frames - 1];
+	frame->loop.is = TRUE;
+	frame->loop.i = 0;
+	frame->loop.n = n;
+	frame->loop.target = target;
+	frame->loop.context = context;
+	begin_round(s);
+	return 0;
+}
+
+/* *ret_ended: the program itself ended. */
+static int leave_function(struct kg_state *s, gboolean *ret_ended)
+{
+	struct frame *frame = &s->frames[s->n_frames - 1];
 	struct kg_word result = s->cpu.reg[0];
 
-	if (s->n_frames == 1)
-		return TRUE;
+	*ret_ended = s->n_frames == 1;
+	if (*ret_ended)
+		return 0;
+	if (frame->loop.is) {
+		gboolean stops;
+		int r = state_decide(s, sx_op(s->x, KG_OP_NE, 64, result, KG_WORD(0)), &stops);
+		if (r)
+			return r;
+		frame->loop.i++;
+		if (!stops && frame->loop.i < frame->loop.n) {
+			state_region(s, frame->stack)->is_gone = TRUE;
+			set_stack(s);
+			begin_round(s);
+			return 0;
+		}
+		result = KG_WORD(frame->loop.i);
+	}
 	s->n_frames--;
-	state_region(s, s->frames[s->n_frames].stack)->is_gone = TRUE;
-	s->cpu = s->frames[s->n_frames].caller;
+	state_region(s, frame->stack)->is_gone = TRUE;
+	s->cpu = frame->caller;
 	s->cpu.reg[0] = result;
-	return FALSE;
+	return 0;
 }
 
 /* ---------------------------------------------------------------- steps */
@@ -316,6 +373,7 @@ static int execute(struct run *run, struct kg_state *s)
 	struct kg_cpu before = s->cpu;
 	guint n_effects = s->effects->len;
 	struct kg_step step;
+	gboolean has_ended = FALSE;
 	_cleanup_error_ struct kg_error e = {0};
 	int r;
 
@@ -333,6 +391,8 @@ static int execute(struct run *run, struct kg_state *s)
 		case KG_FLOW_HELPER:
 			if (step.number == BPF_FUNC_tail_call)
 				r = state_end(s, "a tail call leaves the program");
+			else if (step.number == BPF_FUNC_loop)
+				r = begin_loop(s);
 			else
 				r = sx_helper_call(s, step.number);
 			break;
@@ -346,7 +406,10 @@ static int execute(struct run *run, struct kg_state *s)
 			r = call_function(s, step.target);
 			break;
 		case KG_FLOW_EXIT:
-			return leave_function(s) ? ENDED : GOES_ON;
+			r = leave_function(s, &has_ended);
+			if (r == 0)
+				return has_ended ? ENDED : GOES_ON;
+			break;
 		}
 	if (r < 0 && r != -SX_FORK && r != -SX_END)
 		r = state_end(s, "%s", e.msg ? e.msg : "an instruction that is not understood");
