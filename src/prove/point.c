@@ -64,6 +64,12 @@ static gboolean is_for_show(const struct seen *s)
 	return s->where == SEEN_PRINTED || s->where == SEEN_KEY || s->where == SEEN_VALUE;
 }
 
+/* What an obligation found right: the program's expression, or the name of a member of a C program's record. */
+static gpointer matched_as(const struct seen *s)
+{
+	return s->node ? (gpointer)s->node : (gpointer)g_intern_string(s->text);
+}
+
 /* The seen value that comes nearest to what is wanted: of the same kind, and made of the same things. */
 static const struct seen *nearest(const struct on_path *p, const struct kg_expr_value *wanted)
 {
@@ -84,7 +90,7 @@ static const struct seen *nearest(const struct on_path *p, const struct kg_expr_
 		if (!is_for_show(s) || !value_equal(p->a->m, s, wanted, &equal))
 			continue;
 		kg_symex_support(x, p->path, s->bytes, s->shape.size, &inputs, &reads);
-		score = 1 + 2 * (s->node && !g_hash_table_contains(p->a->j->matched, s->node));
+		score = 1 + 2 * !g_hash_table_contains(p->a->j->matched, matched_as(s));
 		for (guint k = 0; k < inputs->len; k++)
 			score += 4 * g_ptr_array_find(want_inputs, inputs->pdata[k], NULL);
 		for (guint k = 0; k < reads->len; k++)
@@ -177,8 +183,7 @@ static void ask_show(struct on_path *p, const struct kg_obligation *o, struct kg
 		if (can == KG_NO) {
 			*ret_match = s;
 			result_at(r, &s->loc);
-			if (s->node)
-				g_hash_table_add(p->a->j->matched, (gpointer)s->node);
+			g_hash_table_add(p->a->j->matched, matched_as(s));
 			return;
 		}
 		is_unclear |= can == KG_UNKNOWN;
@@ -552,8 +557,7 @@ static void ask_latency(struct on_path *p, const struct kg_obligation *o, struct
 		if (kg_symex_can(m->x, and_not(m->x, m->condition, equal)) == KG_NO) {
 			*ret_match = s;
 			result_at(r, &s->loc);
-			if (s->node)
-				g_hash_table_add(p->a->j->matched, (gpointer)s->node);
+			g_hash_table_add(p->a->j->matched, matched_as(s));
 			return;
 		}
 		all_differ = and_not(m->x, all_differ, equal);
