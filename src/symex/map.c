@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#define MARKS ".data.kg" /* kgent/bpf_assert.h: marks of one run, no memory of earlier ones */
 #define ELAPSED "elapsed" /* bpftrace's map with the time at which tracing began; its BEGIN has set it before any event */
 #define MAX_KEY 1024
 #define MAX_VALUE 65536
@@ -132,7 +133,7 @@ static void fill_before(struct kg_state *s, guint entry_index)
 	struct cells *cells = state_writable(s, entry->region);
 	gsize n_initial = 0;
 	/* what earlier events can have changed begins with the file's bytes only when tracing begins */
-	gboolean is_initial = m->initial && (m->is_constant || s->first == KG_MAPS_EMPTY);
+	gboolean is_initial = m->initial && (m->is_constant || s->first == KG_MAPS_EMPTY || strstr(m->name, MARKS));
 	const guint8 *initial = is_initial ? g_bytes_get_data(m->initial, &n_initial) : NULL;
 
 	for (guint at = 0; at < cells->n; at += 8) {
