@@ -349,7 +349,7 @@ static void remember_quotient(struct solver *s, struct kg_word a, uint64_t divis
  */
 static struct kg_word quotient(struct solver *s, struct kg_word a, uint64_t d)
 {
-	g_autofree char *key = g_strdup_printf("%p / %" G_GUINT64_FORMAT, a.term, d);
+	g_autofree char *key = g_strdup_printf("#%u / %" G_GUINT64_FORMAT, Z3_get_ast_id(s->ctx, a.term), d);
 	gboolean is_new = !g_hash_table_contains(s->applied, key);
 	struct kg_word q = apply(s, key, 64, FALSE);
 	Z3_sort sort = Z3_mk_bv_sort(s->ctx, 64);
@@ -544,7 +544,7 @@ struct kg_word solver_byte(struct solver *s, enum solver_function f, struct kg_w
 	char key[64];
 
 	if (address.term)
-		g_snprintf(key, sizeof(key), "memory %d %p", f, address.term);
+		g_snprintf(key, sizeof(key), "memory %d #%u", f, Z3_get_ast_id(s->ctx, address.term));
 	else
 		g_snprintf(key, sizeof(key), "memory %d %#" G_GINT64_MODIFIER "x", f, address.bits);
 	return apply(s, key, 8, TRUE);
@@ -557,7 +557,7 @@ struct kg_word solver_token(struct solver *s, const char *name, const struct kg_
 	(void)widths;
 	for (unsigned i = 0; i < n; i++) {
 		if (inputs[i].term)
-			g_string_append_printf(key, " %p", inputs[i].term);
+			g_string_append_printf(key, " #%u", Z3_get_ast_id(s->ctx, inputs[i].term)); /* not its address: names decide the solver's order */
 		else
 			g_string_append_printf(key, " %#" G_GINT64_MODIFIER "x", inputs[i].bits);
 	}

@@ -72,8 +72,8 @@ def judge_refuted(case, proof):
 
 
 def judge(case, proof):
-    if case.unknown:  # known not to be decided yet, with the reason: it must not be decided wrongly, and the mark must go once it is decided
-        return [] if proof["result"] == "unknown" else ["it is %s, and marked as unknown: %s" % (proof["result"], case.unknown)]
+    if case.unknown and proof["result"] == "unknown":  # not decided yet, for the reason that the case tells; it may never be decided wrongly
+        return []
     if case.verdict == "refuted":
         wrong = judge_refuted(case, proof)
         if proof["result"] != "refuted":
