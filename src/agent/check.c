@@ -6,6 +6,7 @@
  * findings; those behind them cost time or privileges and are not reached once something failed.
  */
 #include "boxed.h"
+#include "says.h"
 #include "trial.h"
 
 #include <kgent/agent.h>
@@ -15,7 +16,6 @@
 #include <kgent/prove.h>
 #include <kgent/text.h>
 
-#include <stdarg.h>
 #include <string.h>
 
 /* What the checks share while they are made. */
@@ -30,19 +30,6 @@ struct checking {
 	GBytes *object;                 /* what the build made, or NULL */
 	struct boxed boxed; /* where another kernel than the running one is asked */
 };
-
-static void says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-
-static void says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	g_free(check->detail);
-	check->detail = g_strdup_vprintf(fmt, ap);
-	va_end(ap);
-	check->result = result;
-}
 
 /* ---------------------------------------------------------------- findings, by the check that made them */
 
@@ -82,7 +69,7 @@ static gboolean fails_by(struct kg_check *check, const struct tally *tally)
 	g_autofree char *more = tally->errors > 1 ? g_strdup_printf(" (and %u more)", tally->errors - 1) : g_strdup("");
 	g_autofree char *place = tally->first->loc.line ? g_strdup_printf("line %d: ", tally->first->loc.line) : g_strdup("");
 
-	says(check, KG_CHECK_FAILED, "%s%s%s", place, tally->first->msg, more);
+	agent_says(check, KG_CHECK_FAILED, "%s%s%s", place, tally->first->msg, more);
 	if (tally->first->hint)
 		check->mend = g_strdup(tally->first->hint);
 	return TRUE;
@@ -100,15 +87,15 @@ static void check_text(struct checking *c, struct kg_check *check)
 	const char *bad;
 
 	if (c->len > KG_BT_MAX_BYTES)
-		says(check, KG_CHECK_FAILED, "%zu bytes; at most %u are read", c->len, KG_BT_MAX_BYTES);
+		agent_says(check, KG_CHECK_FAILED, "%zu bytes; at most %u are read", c->len, KG_BT_MAX_BYTES);
 	else if (memchr(c->text, '\0', c->len))
-		says(check, KG_CHECK_FAILED, "this is no text: byte %td is NUL", (const char *)memchr(c->text, '\0', c->len) - c->text);
+		agent_says(check, KG_CHECK_FAILED, "this is no text: byte %td is NUL", (const char *)memchr(c->text, '\0', c->len) - c->text);
 	else if (!g_utf8_validate(c->text, c->len, &bad))
-		says(check, KG_CHECK_FAILED, "this is not UTF-8: byte %td", bad - c->text);
+		agent_says(check, KG_CHECK_FAILED, "this is not UTF-8: byte %td", bad - c->text);
 	else if (strspn(c->text, " \t\r\n") == c->len)
-		says(check, KG_CHECK_FAILED, "there is no program in it");
+		agent_says(check, KG_CHECK_FAILED, "there is no program in it");
 	else
-		says(check, KG_CHECK_PASSED, "%zu bytes", c->len);
+		agent_says(check, KG_CHECK_PASSED, "%zu bytes", c->len);
 }
 
 static void check_syntax(struct checking *c, struct kg_check *check)
@@ -119,11 +106,11 @@ static void check_syntax(struct checking *c, struct kg_check *check)
 	if (fails_by(check, &tally))
 		return;
 	if (code)
-		says(check, KG_CHECK_FAILED, "it could not be parsed (%s)", kg_errc_name(-code));
+		agent_says(check, KG_CHECK_FAILED, "it could not be parsed (%s)", kg_errc_name(-code));
 	else
 		c->plain = kg_bt_without_inline(c->verdict->program, c->text);
 	if (c->plain)
-		says(check, KG_CHECK_PASSED, "%u probe%s", c->verdict->program->probes->len,
+		agent_says(check, KG_CHECK_PASSED, "%u probe%s", c->verdict->program->probes->len,
 		     c->verdict->program->probes->len == 1 ? "" : "s");
 }
 
@@ -173,7 +160,7 @@ static void check_attach(struct checking *c, struct kg_check *check)
 	if (fails_by(check, &tally))
 		return;
 	if (!c->opts->profile) {
-		says(check, KG_CHECK_NOT_CHECKED, "no kernel profile");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "no kernel profile");
 		return;
 	}
 	for (guint i = 0; i < c->verdict->program->probes->len; i++) {
@@ -188,9 +175,9 @@ static void check_attach(struct checking *c, struct kg_check *check)
 		}
 	}
 	if (unseen)
-		says(check, KG_CHECK_NOT_CHECKED, "%u of %u could not be looked up: %s", unseen, n, example);
+		agent_says(check, KG_CHECK_NOT_CHECKED, "%u of %u could not be looked up: %s", unseen, n, example);
 	else
-		says(check, KG_CHECK_PASSED, "%u, all of them in Linux %s%s", n, kg_profile_release(c->opts->profile), warned(&tally));
+		agent_says(check, KG_CHECK_PASSED, "%u, all of them in Linux %s%s", n, kg_profile_release(c->opts->profile), warned(&tally));
 }
 
 static void check_types(struct checking *c, struct kg_check *check)
@@ -200,9 +187,9 @@ static void check_types(struct checking *c, struct kg_check *check)
 	if (fails_by(check, &tally))
 		return;
 	if (!c->opts->profile)
-		says(check, KG_CHECK_NOT_CHECKED, "no kernel profile; nothing wrong was seen in what needs none");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "no kernel profile; nothing wrong was seen in what needs none");
 	else
-		says(check, KG_CHECK_PASSED, "no contradiction to the kernel's types%s", warned(&tally));
+		agent_says(check, KG_CHECK_PASSED, "no contradiction to the kernel's types%s", warned(&tally));
 }
 
 static void check_version(struct checking *c, struct kg_check *check)
@@ -212,10 +199,10 @@ static void check_version(struct checking *c, struct kg_check *check)
 	if (fails_by(check, &tally))
 		return;
 	if (!c->tool) {
-		says(check, KG_CHECK_NOT_CHECKED, "%s", c->tool_error.msg);
+		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", c->tool_error.msg);
 		check->mend = g_strdup(c->tool_error.hint);
 	} else {
-		says(check, KG_CHECK_PASSED, "nothing that %s lacks%s", c->tool->text, warned(&tally));
+		agent_says(check, KG_CHECK_PASSED, "nothing that %s lacks%s", c->tool->text, warned(&tally));
 	}
 }
 
@@ -226,7 +213,7 @@ static void check_policy(struct checking *c, struct kg_check *check)
 	struct kg_verdict *verdict = c->verdict;
 
 	if (kg_effects_read(verdict->program, c->opts->profile, NULL, &verdict->effects, &err)) {
-		says(check, KG_CHECK_FAILED, "what it does could not be read off: %s", err.msg);
+		agent_says(check, KG_CHECK_FAILED, "what it does could not be read off: %s", err.msg);
 		check->mend = g_strdup(err.hint);
 		return;
 	}
@@ -235,11 +222,11 @@ static void check_policy(struct checking *c, struct kg_check *check)
 	if (fails_by(check, &tally))
 		return;
 	if (verdict->is_policy)
-		says(check, KG_CHECK_FAILED, "refused");
+		agent_says(check, KG_CHECK_FAILED, "refused");
 	else if (verdict->effects->changes_system)
-		says(check, KG_CHECK_PASSED, "it changes the system, which was allowed by name%s", warned(&tally));
+		agent_says(check, KG_CHECK_PASSED, "it changes the system, which was allowed by name%s", warned(&tally));
 	else
-		says(check, KG_CHECK_PASSED, "it only observes%s", warned(&tally));
+		agent_says(check, KG_CHECK_PASSED, "it only observes%s", warned(&tally));
 	/* bpftrace has a limit of its own, which is raised only as far as what was allowed here. */
 	if (verdict->effects->n_places > KG_SAFETY_MAX_PROBES)
 		verdict->limits.max_probes = MAX(verdict->limits.max_probes, (int)verdict->effects->n_places + 16);
@@ -274,7 +261,7 @@ static gboolean is_other_kernel(struct checking *c, struct kg_check *check)
 {
 	if (!c->opts->profile || kg_profile_is_running(c->opts->profile))
 		return FALSE;
-	says(check, KG_CHECK_NOT_CHECKED, "the profile is that of another kernel (%s), and bpftrace asks the running one",
+	agent_says(check, KG_CHECK_NOT_CHECKED, "the profile is that of another kernel (%s), and bpftrace asks the running one",
 	     kg_profile_release(c->opts->profile));
 	return TRUE;
 }
@@ -283,14 +270,14 @@ static gboolean lacks_tool(struct checking *c, struct kg_check *check)
 {
 	if (c->tool)
 		return FALSE;
-	says(check, KG_CHECK_NOT_CHECKED, "%s", c->tool_error.msg);
+	agent_says(check, KG_CHECK_NOT_CHECKED, "%s", c->tool_error.msg);
 	check->mend = g_strdup(c->tool_error.hint);
 	return TRUE;
 }
 
 static void error_not_checked(struct kg_check *check, struct kg_error *err)
 {
-	says(check, KG_CHECK_NOT_CHECKED, "%s", err->msg);
+	agent_says(check, KG_CHECK_NOT_CHECKED, "%s", err->msg);
 	check->mend = g_strdup(err->hint);
 	kg_error_clear(err);
 }
@@ -316,16 +303,16 @@ static void check_boxed_build(struct checking *c, struct kg_check *check)
 	const struct kg_load_result *res = boxed_load(&c->boxed, c->text, &opts, c->verdict->program);
 
 	if (res->outcome == KG_LOAD_NOT_CHECKED && res->n_probes < 0) {
-		says(check, KG_CHECK_NOT_CHECKED, "%s", res->why);
+		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", res->why);
 		check->mend = g_strdup(res->mend);
 	} else if (boxed_is_compiler(res)) {
 		struct tally tally = count_findings(res->diags, NULL);
 
 		if (!fails_by(check, &tally))
-			says(check, KG_CHECK_FAILED, "%s", res->why);
+			agent_says(check, KG_CHECK_FAILED, "%s", res->why);
 		g_ptr_array_extend(c->verdict->diags, res->diags, copy_diag, NULL);
 	} else {
-		says(check, KG_CHECK_PASSED, "%s compiles it, in a sandbox with %s", c->tool->text, c->boxed.kernel);
+		agent_says(check, KG_CHECK_PASSED, "%s compiles it, in a sandbox with %s", c->tool->text, c->boxed.kernel);
 	}
 }
 
@@ -338,7 +325,7 @@ static void check_build(struct checking *c, struct kg_check *check)
 	if ((!c->boxed.kernel && is_other_kernel(c, check)) || lacks_tool(c, check))
 		return;
 	if (c->boxed.kernel && c->opts->no_load)
-		says(check, KG_CHECK_NOT_CHECKED, "not asked for: for another kernel it is compiled where it is loaded");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "not asked for: for another kernel it is compiled where it is loaded");
 	else if (c->boxed.kernel)
 		check_boxed_build(c, check);
 	if (c->boxed.kernel)
@@ -350,12 +337,12 @@ static void check_build(struct checking *c, struct kg_check *check)
 	g_autofree char *took = kg_text_duration(res.took_ns);
 	struct tally tally = count_findings(res.diags, NULL);
 	if (res.outcome == KG_BUILD_COMPILED) {
-		says(check, KG_CHECK_PASSED, "%s compiles it, in %s%s", c->tool->text, took, warned(&tally));
+		agent_says(check, KG_CHECK_PASSED, "%s compiles it, in %s%s", c->tool->text, took, warned(&tally));
 	} else if (res.outcome == KG_BUILD_NOT_CHECKED) {
-		says(check, KG_CHECK_NOT_CHECKED, "%s", res.why);
+		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", res.why);
 		check->mend = g_strdup(res.mend);
 	} else if (!fails_by(check, &tally)) {
-		says(check, KG_CHECK_FAILED, "%s does not compile it", c->tool->text);
+		agent_says(check, KG_CHECK_FAILED, "%s does not compile it", c->tool->text);
 	}
 	if (res.object && !c->object)
 		c->object = g_bytes_ref(res.object);
@@ -443,11 +430,11 @@ static void proof_says(struct kg_check *check, const struct kg_proof *proof)
 			first = r;
 	}
 	if (n_refuted)
-		says(check, KG_CHECK_FAILED, "%u of %u obligations refuted: %s: %s", n_refuted, proof->results->len, first->what, first->why ?: "");
+		agent_says(check, KG_CHECK_FAILED, "%u of %u obligations refuted: %s: %s", n_refuted, proof->results->len, first->what, first->why ?: "");
 	else if (n_unknown)
-		says(check, KG_CHECK_NOT_CHECKED, "%u of %u obligations unknown: %s: %s", n_unknown, proof->results->len, first->what, first->why ?: "");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "%u of %u obligations unknown: %s: %s", n_unknown, proof->results->len, first->what, first->why ?: "");
 	else
-		says(check, KG_CHECK_PASSED, "%u obligation%s proved, in %s", proof->results->len, plural(proof->results->len), took);
+		agent_says(check, KG_CHECK_PASSED, "%u obligation%s proved, in %s", proof->results->len, plural(proof->results->len), took);
 	if (first && first->mend)
 		check->mend = g_strdup(first->mend);
 }
@@ -501,7 +488,7 @@ static void check_proof(struct checking *c, struct kg_check *check)
 	int r = 0;
 
 	if (!c->opts->contract && !has_inline) {
-		says(check, KG_CHECK_NOT_CHECKED, "there is no contract: whether it shows what was asked for is not proved");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "there is no contract: whether it shows what was asked for is not proved");
 		return;
 	}
 	if (is_other_kernel(c, check) || lacks_tool(c, check)) /* types and offsets in the instructions are the running kernel's */
@@ -534,7 +521,7 @@ static void load_refused(const struct checking *c, struct kg_check *check, const
 	const struct kg_bt_attach *attach = res->probe ? boxed_find_attach(c->verdict->program, res->probe) : NULL;
 	g_autofree char *line = attach ? g_strdup_printf("line %d: ", attach->loc.line) : g_strdup("");
 
-	says(check, KG_CHECK_FAILED, "%s%s%s%s%s%s%s%s", line, res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
+	agent_says(check, KG_CHECK_FAILED, "%s%s%s%s%s%s%s%s", line, res->probe ?: "", res->probe ? ": " : "", f->reason ?: res->why ?: "refused",
 	     f->insn ? " at instruction " : "", f->insn ?: "", f->source ? ", source line: " : "", f->source ?: "");
 	check->mend = g_strdup(f->explanation ?: res->mend);
 }
@@ -544,9 +531,9 @@ static void take_load(struct checking *c, struct kg_check *check, const struct k
 	g_autofree char *took = kg_text_duration(res->took_ns);
 
 	if (res->outcome == KG_LOAD_ACCEPTED) {
-		says(check, KG_CHECK_PASSED, "%s accepts %s, in %s", who, res->n_loaded == 1 ? "its program" : "all its programs", took);
+		agent_says(check, KG_CHECK_PASSED, "%s accepts %s, in %s", who, res->n_loaded == 1 ? "its program" : "all its programs", took);
 	} else if (res->outcome == KG_LOAD_NOT_CHECKED) {
-		says(check, KG_CHECK_NOT_CHECKED, "%s", res->why);
+		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", res->why);
 		check->mend = g_strdup(res->mend);
 	} else {
 		load_refused(c, check, res);
@@ -595,11 +582,11 @@ static void check_load(struct checking *c, struct kg_check *check)
 	if ((!c->boxed.kernel && is_other_kernel(c, check)) || lacks_tool(c, check))
 		return;
 	if (c->opts->prove && c->opts->prove->bounds.stop && *c->opts->prove->bounds.stop) {
-		says(check, KG_CHECK_NOT_CHECKED, "it was interrupted");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "it was interrupted");
 		return;
 	}
 	if (c->opts->no_load) {
-		says(check, KG_CHECK_NOT_CHECKED, "not asked for");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "not asked for");
 		return;
 	}
 	if (c->boxed.kernel) {
@@ -714,7 +701,7 @@ static void make_checks(struct checking *c)
 		check->name = stages[i].name;
 		check->result = KG_CHECK_NOT_CHECKED;
 		if (blocker)
-			says(check, KG_CHECK_NOT_CHECKED, "not reached: %s failed", blocker->name);
+			agent_says(check, KG_CHECK_NOT_CHECKED, "not reached: %s failed", blocker->name);
 		else
 			stages[i].run(c, check);
 		g_ptr_array_add(c->verdict->checks, check);
@@ -754,22 +741,22 @@ int kg_check_object(GBytes *elf, const struct kg_check_opts *opts, struct kg_ver
 	verdict->diags = kg_diags_new();
 	check = add_check(verdict, "object");
 	if (kg_object_read(elf, opts->profile, &object, &problem))
-		says(check, KG_CHECK_FAILED, "%s", problem.msg);
+		agent_says(check, KG_CHECK_FAILED, "%s", problem.msg);
 	else
-		says(check, KG_CHECK_PASSED, "%u program%s, %u map%s", object->programs->len, plural(object->programs->len), object->maps->len,
+		agent_says(check, KG_CHECK_PASSED, "%u program%s, %u map%s", object->programs->len, plural(object->programs->len), object->maps->len,
 		     plural(object->maps->len));
 	check = add_check(verdict, "proof");
 	if (!object)
-		says(check, KG_CHECK_NOT_CHECKED, "not reached: object failed");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "not reached: object failed");
 	else if (!opts->contract && !has_assertions(object))
-		says(check, KG_CHECK_NOT_CHECKED, "there is no contract: whether it shows what was asked for is not proved");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "there is no contract: whether it shows what was asked for is not proved");
 	else if (kg_prove(object, NULL, opts->contract, opts->profile, opts->prove, &verdict->proof, err))
 		error_not_checked(check, err);
 	else
 		proof_says(check, verdict->proof);
 	if (!opts->contract && check->result == KG_CHECK_PASSED)
 		check->result = KG_CHECK_NOT_CHECKED;
-	says(add_check(verdict, "kernel verifier"), KG_CHECK_NOT_CHECKED, "its own loader loads it");
+	agent_says(add_check(verdict, "kernel verifier"), KG_CHECK_NOT_CHECKED, "its own loader loads it");
 	kg_object_free(object);
 	conclude(verdict);
 	*ret = verdict;

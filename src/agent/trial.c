@@ -4,25 +4,13 @@
  * Where: in a sandbox, if one with a fitting kernel can be had at once; on the running kernel only when that was asked for in words
  * (--trial always), since there an unproven program would see everything that happens on this machine, before anybody agreed to run it.
  */
+#include "says.h"
 #include "trial.h"
 
 #include <kgent/text.h>
 
 #include <string.h>
 #include <unistd.h>
-
-static void says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-
-static void says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	g_free(check->detail);
-	check->detail = g_strdup_vprintf(fmt, ap);
-	va_end(ap);
-	check->result = result;
-}
 
 static gboolean is_loaded(const struct kg_verdict *verdict)
 {
@@ -40,11 +28,11 @@ static gboolean choose_sandbox(struct boxed *boxed, struct kg_check *check, stru
 		ret->sandbox = boxed_open(boxed, &err);
 		ret->kernel = boxed->kernel;
 		if (!ret->sandbox)
-			says(check, KG_CHECK_NOT_CHECKED, "%s", err.msg);
+			agent_says(check, KG_CHECK_NOT_CHECKED, "%s", err.msg);
 		return TRUE;
 	}
 	if (boxed->opts->profile && !kg_profile_is_running(boxed->opts->profile)) {
-		says(check, KG_CHECK_NOT_CHECKED, "the profile is that of another kernel, which is not at hand");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "the profile is that of another kernel, which is not at hand");
 		return TRUE;
 	}
 	ret->kernel = *ret_name = boxed_running_kernel(boxed->opts);
@@ -58,16 +46,16 @@ static gboolean choose_place(struct boxed *boxed, const struct kg_verdict *verdi
 	if (choose_sandbox(boxed, check, ret, ret_name))
 		return ret->kernel != NULL && (!boxed->kernel || ret->sandbox);
 	if (boxed->opts->trial != KG_TRIAL_ALWAYS) {
-		says(check, KG_CHECK_NOT_CHECKED, "there is no sandbox with this kernel, and a trial on the running kernel was not asked for");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "there is no sandbox with this kernel, and a trial on the running kernel was not asked for");
 		check->mend = g_strdup("kgent kernel add running makes one; --trial always tries it on the running kernel");
 		return FALSE;
 	}
 	if (!is_loaded(verdict)) {
-		says(check, KG_CHECK_NOT_CHECKED, "not tried on the running kernel: its verifier has not accepted the program");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "not tried on the running kernel: its verifier has not accepted the program");
 		return FALSE;
 	}
 	if (!verdict->effects || verdict->effects->changes_system) {
-		says(check, KG_CHECK_NOT_CHECKED, "not tried on the running kernel: the program changes the system");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "not tried on the running kernel: the program changes the system");
 		return FALSE;
 	}
 	return TRUE;
@@ -84,12 +72,12 @@ static void tell_judgement(struct kg_check *check, const struct kg_trial_spec *s
 		if (((struct kg_trial_finding *)findings->pdata[i])->outcome != KG_TRIAL_SEEN)
 			bad = findings->pdata[i];
 	if (!bad && first) {
-		says(check, KG_CHECK_PASSED, "Linux %s%s, stimulus %s: it showed %s%s, in %s", res->kernel, place, spec->stimulus[0], first->what,
+		agent_says(check, KG_CHECK_PASSED, "Linux %s%s, stimulus %s: it showed %s%s, in %s", res->kernel, place, spec->stimulus[0], first->what,
 		     findings->len > 1 ? ", and all else" : "", took);
 	} else if (!bad || lost) {
-		says(check, KG_CHECK_NOT_CHECKED, "what it showed can't be judged: %s", lost ?: "nothing was expected");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "what it showed can't be judged: %s", lost ?: "nothing was expected");
 	} else {
-		says(check, KG_CHECK_FAILED, "expected %s; it showed: %s", bad->what, bad->instead);
+		agent_says(check, KG_CHECK_FAILED, "expected %s; it showed: %s", bad->what, bad->instead);
 		check->mend = g_strdup_printf("the stimulus was: kgent-stimulus %s", stimulus);
 	}
 }
@@ -97,7 +85,7 @@ static void tell_judgement(struct kg_check *check, const struct kg_trial_spec *s
 /* Only what was seen speaks against a program: that it could not be tried, or did not end in time on a busy machine, does not. */
 static void tell_end(struct kg_check *check, const struct kg_trial_result *res)
 {
-	says(check, KG_CHECK_NOT_CHECKED, "%s: %s", kg_trial_end_name(res->end), res->why);
+	agent_says(check, KG_CHECK_NOT_CHECKED, "%s: %s", kg_trial_end_name(res->end), res->why);
 	check->mend = g_strdup(res->mend);
 }
 
@@ -108,7 +96,7 @@ static void judge(struct kg_check *check, const struct kg_trial_spec *spec, stru
 	if (verdict->trial->end != KG_TRIAL_RAN) {
 		tell_end(check, verdict->trial);
 	} else if (kg_trial_judge(spec, verdict->trial->seen, verdict->trial->truth, &verdict->trial_findings, &err)) {
-		says(check, KG_CHECK_NOT_CHECKED, "%s", err.msg);
+		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", err.msg);
 	} else {
 		tell_judgement(check, spec, verdict->trial, verdict->trial_findings);
 	}
@@ -125,16 +113,16 @@ void agent_check_trial(const char *text, struct boxed *boxed, const struct kg_bp
 	g_autofree char *why = NULL, *name = NULL, *comm = g_strdup_printf("kgs%d", (int)getpid());
 
 	if (opts->trial == KG_TRIAL_NEVER || opts->no_load) {
-		says(check, KG_CHECK_NOT_CHECKED, "not asked for");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "not asked for");
 	} else if (!opts->intent) {
-		says(check, KG_CHECK_NOT_CHECKED, "what it should show is not known; kgent trial takes a stimulus and expectations");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "what it should show is not known; kgent trial takes a stimulus and expectations");
 	} else if (kg_trial_of_intent(opts->intent, comm, &spec, &why)) {
-		says(check, KG_CHECK_NOT_CHECKED, "%s", why);
+		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", why);
 	} else if (choose_place(boxed, verdict, check, &run, &name)) {
 		run.stimulus = (const char *const *)spec->stimulus;
 		run.for_ns = spec->for_ns;
 		if (kg_trial_run(text, &run, &res, &err)) {
-			says(check, KG_CHECK_NOT_CHECKED, "%s", err.msg);
+			agent_says(check, KG_CHECK_NOT_CHECKED, "%s", err.msg);
 		} else {
 			verdict->trial = g_memdup2(&res, sizeof(res));
 			judge(check, spec, verdict);

@@ -1,7 +1,10 @@
 /* The verdict as a thing: its words, its release, and its table for people. What the words mean: docs/verdicts.md. */
+#include "says.h"
+
 #include <kgent/agent.h>
 #include <kgent/text.h>
 
+#include <stdarg.h>
 #include <string.h>
 
 static const char *const verdict_names[] = {
@@ -25,6 +28,17 @@ static const struct {
 const char *kg_verdict_name(enum kg_verdict_word word)
 {
 	return verdict_names[word];
+}
+
+void agent_says(struct kg_check *check, enum kg_check_result result, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	g_free(check->detail);
+	check->detail = g_strdup_vprintf(fmt, ap);
+	va_end(ap);
+	check->result = result;
 }
 
 const char *kg_check_result_name(enum kg_check_result result)

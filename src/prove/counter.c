@@ -359,7 +359,7 @@ static gboolean same_values(struct kg_symex *x, const struct seen_all *proof, co
 	return !*ret_why;
 }
 
-static struct kg_map_entry *entry_copy(const struct kg_map_entry *entry)
+struct kg_map_entry *replay_entry_copy(const struct kg_map_entry *entry)
 {
 	struct kg_map_entry *copy = g_new0(struct kg_map_entry, 1);
 
@@ -386,7 +386,7 @@ static gboolean replay_run(struct replaying *r, const struct kg_event *event, gu
 	if (last) {
 		g_ptr_array_set_size(world->entries, 0);
 		for (guint k = 0; k < last->entries->len; k++)
-			g_ptr_array_add(world->entries, entry_copy(last->entries->pdata[k]));
+			g_ptr_array_add(world->entries, replay_entry_copy(last->entries->pdata[k]));
 	}
 	ok = kg_interp_run(r->j->object, program, world, NULL, run, &e) == 0 && run->is_complete;
 	if (!ok)
@@ -440,11 +440,10 @@ static gboolean replays(struct judge *j, const struct refutation *ref, char **re
 
 /* ---------------------------------------------------------------- all of it */
 
-static void gather_words(struct judge *j, const struct refutation *ref, GArray *words)
+static void gather_words(const struct refutation *ref, GArray *words)
 {
 	struct moment *last = ref->moments[ref->n - 1];
 
-	(void)j;
 	if (ref->shown)
 		value_words_seen(ref->shown, words);
 	if (ref->wanted)
@@ -525,7 +524,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 		return;
 	}
 	kg_symex_prefer_cleared(last->x);
-	gather_words(j, ref, words);
+	gather_words(ref, words);
 	kg_symex_support(last->x, ref->paths[ref->n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
 	if (ref->n > 1)
 		wish_threads(last->x, ref);

@@ -147,16 +147,6 @@ static gboolean same_numbers(const struct diffing *d)
 
 /* ---------------------------------------------------------------- replay */
 
-static struct kg_map_entry *entry_copy(const struct kg_map_entry *entry)
-{
-	struct kg_map_entry *copy = g_new0(struct kg_map_entry, 1);
-
-	copy->map = entry->map;
-	copy->key = g_bytes_ref(entry->key);
-	copy->value = g_bytes_ref(entry->value);
-	return copy;
-}
-
 /* All steps of one side on the interpreter; *ret is the last run. Where nothing runs the maps stay. */
 static gboolean replay(struct diffing *d, int s, struct kg_run_of_bpf *ret)
 {
@@ -176,7 +166,7 @@ static gboolean replay(struct diffing *d, int s, struct kg_run_of_bpf *ret)
 		world = kg_symex_world(d->x, side->object, d->moments[i]->event, &d->paths[i][s]);
 		g_ptr_array_set_size(world->entries, 0); /* tracing has just begun */
 		for (guint k = 0; ret->entries && k < ret->entries->len; k++)
-			g_ptr_array_add(world->entries, entry_copy(ret->entries->pdata[k]));
+			g_ptr_array_add(world->entries, replay_entry_copy(ret->entries->pdata[k]));
 		ok = kg_interp_run(side->object, (guint)d->steps[i]->program[s], world, NULL, &run, NULL) == 0 && run.is_complete;
 		kg_world_free(world);
 		kg_run_of_bpf_clear(ret);

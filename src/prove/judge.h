@@ -51,6 +51,8 @@ struct moment *moment_free(struct moment *m);
 int moment_truth(struct moment *m, const struct kg_contract_expr *expr, struct kg_word *ret, struct kg_error *err);
 /* All of [assumes] (struct kg_contract_expr *). */
 int moment_assumes(struct moment *m, const GPtrArray *assumes, struct kg_word *ret, struct kg_error *err);
+/* The condition of the clause's `only if`, or NULL. */
+const struct kg_contract_expr *moment_only_if(const struct kg_contract_clause *clause);
 /* What a user must see. */
 int moment_wanted(struct moment *m, const struct kg_contract_value *value, struct kg_expr_value *ret, struct kg_error *err);
 
@@ -75,6 +77,7 @@ void result_at(struct kg_obligation_result *r, const struct kg_loc *loc); /* whe
 gboolean result_is_open(const struct judge *j, const struct kg_obligation_result *r); /* not yet refuted as often as is asked for */
 
 /* ---- counter.c */
+struct kg_map_entry *replay_entry_copy(const struct kg_map_entry *entry);
 struct siblings;
 /* What a refutation says. */
 struct refutation {

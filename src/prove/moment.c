@@ -141,3 +141,13 @@ int moment_wanted(struct moment *m, const struct kg_contract_value *value, struc
 		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "memory of a length that is not a number is not compared yet");
 	return r ? r : kg_expr_shown(&raw, value->as, &m->env, ret, err);
 }
+
+const struct kg_contract_expr *moment_only_if(const struct kg_contract_clause *clause)
+{
+	for (guint i = 0; i < clause->obligations->len; i++) {
+		const struct kg_obligation *o = clause->obligations->pdata[i];
+		if (o->kind == KG_OBLIGATION_ONLY_IF)
+			return &o->condition;
+	}
+	return NULL;
+}

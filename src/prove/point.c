@@ -104,8 +104,7 @@ static const struct seen *nearest(const struct on_path *p, const struct kg_expr_
 }
 
 /* What mistake it looks like: decided by asking whether it is that mistake in every state. */
-static void explain_difference(const struct on_path *p, const struct seen *shown, const struct kg_expr_value *wanted, struct refutation *ref, char **ret_why,
-			       char **ret_mend)
+static void explain_difference(const struct on_path *p, const struct seen *shown, const struct kg_expr_value *wanted, char **ret_why, char **ret_mend)
 {
 	struct kg_symex *x = p->a->m->x;
 	struct kg_word number, swapped, is_it;
@@ -113,7 +112,6 @@ static void explain_difference(const struct on_path *p, const struct seen *shown
 	uint64_t divisor;
 	gboolean is_swapped = FALSE;
 
-	(void)ref;
 	if (shown->shape.kind != SHAPE_INT || wanted->kind != KG_EXPR_NUMBER)
 		return;
 	number = value_number(x, shown);
@@ -147,7 +145,7 @@ static void show_is_wrong(struct on_path *p, const struct kg_obligation *o, stru
 	ref.tells_path = !ref.shown;
 	if (ref.shown) {
 		ref.loc = ref.shown->loc;
-		explain_difference(p, ref.shown, wanted, &ref, &why, &mend);
+		explain_difference(p, ref.shown, wanted, &why, &mend);
 	}
 	if (!why)
 		why = g_strdup(ref.shown ? "something else is shown" : seen_anything(p->seen) ? "is not among what is shown" : "nothing is shown");
@@ -156,13 +154,41 @@ static void show_is_wrong(struct on_path *p, const struct kg_obligation *o, stru
 	refute(p->a->j, r, &ref);
 }
 
+/* Is one of the values that are seen always what is wanted? If not, *ret_all_differ: it is due, and all that could be it differ. */
+static gboolean is_found(struct on_path *p, const struct kg_expr_value *wanted, struct kg_word due, struct kg_obligation_result *r, gpointer *ret_match,
+			 struct kg_word *ret_all_differ, gboolean *ret_is_unclear)
+{
+	struct kg_symex *x = p->a->m->x;
+
+	*ret_all_differ = due;
+	*ret_is_unclear = FALSE;
+	for (guint i = 0; i < p->seen->values->len; i++) {
+		struct seen *s = p->seen->values->pdata[i];
+		struct kg_word equal;
+		enum kg_answer can;
+
+		if (!is_for_show(s) || !value_equal(p->a->m, s, wanted, &equal))
+			continue;
+		can = kg_symex_can(x, and_not(x, due, equal));
+		if (can == KG_NO) {
+			*ret_match = s;
+			result_at(r, &s->loc);
+			g_hash_table_add(p->a->j->matched, matched_as(s));
+			return TRUE;
+		}
+		*ret_is_unclear |= can == KG_UNKNOWN;
+		*ret_all_differ = and_not(x, *ret_all_differ, equal);
+	}
+	return FALSE;
+}
+
 static void ask_show(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
 {
 	struct kg_symex *x = p->a->m->x;
 	struct kg_expr_value wanted;
 	_cleanup_error_ struct kg_error e = {0};
 	struct kg_word due, all_differ;
-	gboolean is_unclear = FALSE;
+	gboolean is_unclear;
 
 	if (!is_due(p, r, &o->value.when, &due))
 		return;
@@ -170,25 +196,8 @@ static void ask_show(struct on_path *p, const struct kg_obligation *o, struct kg
 		result_unknown(r, "%s", e.msg);
 		return;
 	}
-	all_differ = due;
-	for (guint i = 0; i < p->seen->values->len; i++) {
-		struct seen *s = p->seen->values->pdata[i];
-		struct kg_word equal, differs;
-		enum kg_answer can;
-
-		if (!is_for_show(s) || !value_equal(p->a->m, s, &wanted, &equal))
-			continue;
-		differs = and_not(x, due, equal);
-		can = kg_symex_can(x, differs);
-		if (can == KG_NO) {
-			*ret_match = s;
-			result_at(r, &s->loc);
-			g_hash_table_add(p->a->j->matched, matched_as(s));
-			return;
-		}
-		is_unclear |= can == KG_UNKNOWN;
-		all_differ = and_not(x, all_differ, equal);
-	}
+	if (is_found(p, &wanted, due, r, ret_match, &all_differ, &is_unclear))
+		return;
 	if (p->seen->why_not) {
 		result_unknown(r, "%s", p->seen->why_not);
 		return;
@@ -511,7 +520,7 @@ static void latency_is_wrong(struct on_path *p, const struct kg_obligation *o, s
 	ref.tells_path = !ref.shown;
 	if (ref.shown) {
 		ref.loc = ref.shown->loc;
-		explain_difference(p, ref.shown, wanted, &ref, &because, &mend);
+		explain_difference(p, ref.shown, wanted, &because, &mend);
 	}
 	why = g_strdup_printf("%s: %s", p->a->story, because ? because : ref.shown ? "another time is shown" : "no time is shown");
 	ref.why = why;
@@ -525,7 +534,8 @@ static void ask_latency(struct on_path *p, const struct kg_obligation *o, struct
 {
 	struct moment *m = p->a->m;
 	struct kg_expr_value time = {.kind = KG_EXPR_NUMBER, .width = 64}, wanted;
-	struct kg_word all_differ = m->condition;
+	struct kg_word all_differ;
+	gboolean is_unclear;
 	struct refutation base = refutation_of(p);
 	_cleanup_error_ struct kg_error e = {0};
 
@@ -549,25 +559,18 @@ static void ask_latency(struct on_path *p, const struct kg_obligation *o, struct
 		judge_aggregate(p->a->j, o, r, m, p->path, p->seen, &wanted, m->condition, &base);
 		return;
 	}
-	for (guint i = 0; i < p->seen->values->len; i++) {
-		struct seen *s = p->seen->values->pdata[i];
-		struct kg_word equal;
-		if (!is_for_show(s) || !value_equal(m, s, &wanted, &equal))
-			continue;
-		if (kg_symex_can(m->x, and_not(m->x, m->condition, equal)) == KG_NO) {
-			*ret_match = s;
-			result_at(r, &s->loc);
-			g_hash_table_add(p->a->j->matched, matched_as(s));
-			return;
-		}
-		all_differ = and_not(m->x, all_differ, equal);
+	if (is_found(p, &wanted, m->condition, r, ret_match, &all_differ, &is_unclear))
+		return;
+	if (p->seen->why_not) { /* it may be in what could not be taken apart */
+		result_unknown(r, "%s", p->seen->why_not);
+		return;
 	}
 	switch (kg_symex_can(m->x, all_differ)) {
 	case KG_YES:
 		latency_is_wrong(p, o, r, &wanted, all_differ);
 		return;
 	default:
-		result_unknown(r, "%s", p->seen->why_not ? p->seen->why_not : kg_symex_reason(m->x));
+		result_unknown(r, "%s", kg_symex_reason(m->x));
 	}
 }
 
@@ -714,16 +717,6 @@ guint programs_with(struct judge *j, guint program, guint *ret, guint *ret_all)
 
 /* ---------------------------------------------------------------- clauses */
 
-static const struct kg_contract_expr *condition_of(const struct kg_contract_clause *clause)
-{
-	for (guint i = 0; i < clause->obligations->len; i++) {
-		const struct kg_obligation *o = clause->obligations->pdata[i];
-		if (o->kind == KG_OBLIGATION_ONLY_IF)
-			return &o->condition;
-	}
-	return NULL;
-}
-
 static void judge_program(struct judge *j, const struct kg_contract_clause *clause, guint program)
 {
 	struct kg_symex *x = judge_executor(j);
@@ -735,7 +728,7 @@ static void judge_program(struct judge *j, const struct kg_contract_clause *clau
 
 	a.siblings.n = programs_with(j, program, a.siblings.programs, &n_all);
 	a.m = a.moments[0] = moment_new(j, x, clause, program, NULL, &e);
-	if (!a.m || moment_assumes(a.m, clause->assumes, &assumed, &e) || moment_truth(a.m, condition_of(clause), &a.m->condition, &e)) {
+	if (!a.m || moment_assumes(a.m, clause->assumes, &assumed, &e) || moment_truth(a.m, moment_only_if(clause), &a.m->condition, &e)) {
 		ask_all_unknown(&a, e.msg ? e.msg : "it can't be evaluated");
 	} else {
 		kg_symex_assume(x, assumed);

@@ -24,7 +24,7 @@ struct seer {
 	struct kg_profile *profile;
 	char *record;
 	struct shapes *shapes;
-	GArray *printfs, *prints, *systems; /* struct call_at, in the order of the text */
+	GArray *printfs, *prints; /* struct call_at, in the order of the text */
 };
 
 /* ---------------------------------------------------------------- the program's calls */
@@ -40,8 +40,6 @@ static gboolean note_call(const struct kg_bt_node *node, const struct kg_bt_node
 		return TRUE;
 	if (!strcmp(node->text, "printf"))
 		g_array_append_val(seer->printfs, at);
-	else if (!strcmp(node->text, "system"))
-		g_array_append_val(seer->systems, at);
 	else if (!strcmp(node->text, "print") && first && (first->kind != KG_BT_MAP || kg_bt_n_kids(first)))
 		g_array_append_val(seer->prints, at);
 	return TRUE;
@@ -57,7 +55,6 @@ struct seer *seer_new(const struct kg_object *object, const struct kg_bt_program
 	seer->record = g_strdup(record);
 	seer->printfs = g_array_new(FALSE, FALSE, sizeof(struct call_at));
 	seer->prints = g_array_new(FALSE, FALSE, sizeof(struct call_at));
-	seer->systems = g_array_new(FALSE, FALSE, sizeof(struct call_at));
 	if (program) {
 		seer->shapes = shapes_new(program, profile, STRLEN_BYTES);
 		kg_bt_walk(program, note_call, NULL, seer);
@@ -71,7 +68,6 @@ struct seer *seer_free(struct seer *seer)
 		return NULL;
 	g_array_unref(seer->printfs);
 	g_array_unref(seer->prints);
-	g_array_unref(seer->systems);
 	shapes_free(seer->shapes);
 	g_free(seer->record);
 	g_free(seer);
@@ -194,7 +190,6 @@ static void see_printf(struct seer *seer, struct seen_all *all, const struct kg_
 	const struct call_at *at = nth < seer->printfs->len ? &g_array_index(seer->printfs, struct call_at, nth) : NULL;
 	struct row row = {seer, all, at ? at->probe : NULL, effect->value, effect->n_value, 8, group, SEEN_PRINTED};
 	g_autofree char *format = NULL;
-	guint most = 8;
 
 	if (!at) {
 		cannot(all, "a record that no printf of the program makes%s", "");
@@ -209,9 +204,8 @@ static void see_printf(struct seer *seer, struct seen_all *all, const struct kg_
 			cannot(all, "the value of %s in a record is not understood", text);
 			return;
 		}
-		most = MAX(most, 8);
 	}
-	if (align(row.at, most) != effect->n_value && row.at != effect->n_value)
+	if (align(row.at, 8) != effect->n_value && row.at != effect->n_value)
 		cannot(all, "a record has another size than its values%s", "");
 }
 

@@ -177,16 +177,6 @@ static int keep_values(struct telling *t, struct kg_error *err)
 	return 0;
 }
 
-static const struct kg_contract_expr *condition_of(const struct kg_contract_clause *clause)
-{
-	for (guint i = 0; i < clause->obligations->len; i++) {
-		const struct kg_obligation *o = clause->obligations->pdata[i];
-		if (o->kind == KG_OBLIGATION_ONLY_IF)
-			return &o->condition;
-	}
-	return NULL;
-}
-
 static int make_moments(struct telling *t, struct kg_error *err)
 {
 	struct kg_thread *threads[2] = {NULL, NULL};
@@ -226,7 +216,7 @@ static int set_the_stage(struct telling *t, struct kg_error *err)
 	if (t->story->begin >= 0)
 		kg_symex_assume(t->x, assumed);
 	if (t->story->begin >= 0) /* what the end may show depends on the beginning: without one there is nothing to ask */
-		r = moment_truth(last, condition_of(t->clause), &last->condition, err);
+		r = moment_truth(last, moment_only_if(t->clause), &last->condition, err);
 	return r;
 }
 

@@ -823,11 +823,6 @@ gboolean solver_is_quotient(struct solver *s, struct kg_word q, struct kg_word *
 	return FALSE;
 }
 
-char *solver_text(struct solver *s, struct kg_word w)
-{
-	return w.term ? g_strdup(Z3_ast_to_string(s->ctx, w.term)) : g_strdup_printf("%#" G_GINT64_MODIFIER "x", w.bits);
-}
-
 struct solver_cost solver_cost(const struct solver *s)
 {
 	return s->cost;

@@ -53,7 +53,6 @@ gboolean solver_split(struct solver *s, struct kg_word w, struct kg_word *base, 
 void solver_leaves(struct solver *s, struct kg_word w, void (*visit)(void *user, void *leaf), void *user);
 /* Is [q] something divided by a number? */
 gboolean solver_is_quotient(struct solver *s, struct kg_word q, struct kg_word *ret_of, uint64_t *ret_divisor);
-char *solver_text(struct solver *s, struct kg_word w); /* for debugging and logs; owned */
 
 /* What it cost. */
 struct solver_cost {

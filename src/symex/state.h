@@ -107,7 +107,7 @@ struct kg_symex {
 	GHashTable *names;    /* taken names of inputs -> count */
 	GStringChunk *strings;
 	GPtrArray *owned;     /* g_free()d with x */
-	guint n_paths, n_steps, n_limit;
+	guint n_paths, n_steps;
 	guint n_fresh;
 	GArray *unset;        /* struct kg_word: bytes that were never written and were asked for */
 	struct kg_word question; /* of kg_symex_can(), with what was preferred since */
@@ -180,11 +180,7 @@ const char *sx_keepf(struct kg_symex *x, const char *fmt, ...) G_GNUC_PRINTF(2, 
 
 /* event.c: contexts */
 struct context {
-	guint n_bytes;       /* of the context object */
-	guint n_set;
 	struct cells *cells;
-	guint packet_max;
-	struct kg_word packet_length; /* or a number 0 */
 	gboolean has_packet;
 };
 
