@@ -450,22 +450,14 @@ static int fill_unknown(struct call *c, struct kg_word to, struct kg_word size)
 	return r;
 }
 
-static int get_stack(struct call *c)
+/* (x, buffer, size, ...): get_stack(), d_path(), perf_prog_read_value(), read_branch_records(). */
+static int fill_second(struct call *c)
 {
 	return fill_unknown(c, c->arg[1], c->arg[2]);
 }
 
-static int d_path(struct call *c)
-{
-	return fill_unknown(c, c->arg[1], c->arg[2]);
-}
-
-static int read_branches(struct call *c)
-{
-	return fill_unknown(c, c->arg[1], c->arg[2]);
-}
-
-static int get_ns_pid(struct call *c)
+/* (x, y, buffer, size): get_ns_current_pid_tgid(), perf_event_read_value(). */
+static int fill_third(struct call *c)
 {
 	return fill_unknown(c, c->arg[2], c->arg[3]);
 }
@@ -585,7 +577,6 @@ static const struct model {
 	int which; /* 'k' kernel memory, 'u' user memory */
 } models[] = {
 	[BPF_FUNC_map_lookup_elem] = {lookup}, [BPF_FUNC_map_update_elem] = {update}, [BPF_FUNC_map_delete_elem] = {delete},
-	[BPF_FUNC_map_lookup_percpu_elem] = {lookup},
 	[BPF_FUNC_probe_read] = {probe_read, 'k'}, [BPF_FUNC_probe_read_kernel] = {probe_read, 'k'},
 	[BPF_FUNC_probe_read_user] = {probe_read, 'u'}, [BPF_FUNC_copy_from_user] = {probe_read, 'u'},
 	[BPF_FUNC_probe_read_str] = {probe_read_str, 'k'}, [BPF_FUNC_probe_read_kernel_str] = {probe_read_str, 'k'},
@@ -596,13 +587,13 @@ static const struct model {
 	[BPF_FUNC_get_current_comm] = {get_comm}, [BPF_FUNC_get_current_task] = {get_task}, [BPF_FUNC_get_current_task_btf] = {get_task},
 	[BPF_FUNC_get_current_cgroup_id] = {get_cgroup}, [BPF_FUNC_get_smp_processor_id] = {get_cpu}, [BPF_FUNC_get_numa_node_id] = {some_number},
 	[BPF_FUNC_get_prandom_u32] = {get_random}, [BPF_FUNC_get_func_ip] = {some_number}, [BPF_FUNC_get_attach_cookie] = {some_number},
-	[BPF_FUNC_get_ns_current_pid_tgid] = {get_ns_pid}, [BPF_FUNC_get_current_ancestor_cgroup_id] = {some_number},
+	[BPF_FUNC_get_ns_current_pid_tgid] = {fill_third}, [BPF_FUNC_get_current_ancestor_cgroup_id] = {some_number},
 	[BPF_FUNC_perf_event_output] = {perf_output}, [BPF_FUNC_ringbuf_output] = {ring_output}, [BPF_FUNC_ringbuf_reserve] = {ring_reserve},
 	[BPF_FUNC_ringbuf_submit] = {ring_submit}, [BPF_FUNC_ringbuf_discard] = {ring_discard}, [BPF_FUNC_ringbuf_query] = {some_number},
 	[BPF_FUNC_skb_output] = {perf_output}, [BPF_FUNC_xdp_output] = {perf_output},
-	[BPF_FUNC_get_stackid] = {get_stackid}, [BPF_FUNC_get_stack] = {get_stack}, [BPF_FUNC_get_task_stack] = {get_stack},
-	[BPF_FUNC_d_path] = {d_path}, [BPF_FUNC_perf_event_read_value] = {d_path}, [BPF_FUNC_perf_prog_read_value] = {read_branches},
-	[BPF_FUNC_read_branch_records] = {read_branches},
+	[BPF_FUNC_get_stackid] = {get_stackid}, [BPF_FUNC_get_stack] = {fill_second}, [BPF_FUNC_get_task_stack] = {fill_second},
+	[BPF_FUNC_d_path] = {fill_second}, [BPF_FUNC_perf_event_read_value] = {fill_third}, [BPF_FUNC_perf_prog_read_value] = {fill_second},
+	[BPF_FUNC_read_branch_records] = {fill_second},
 	[BPF_FUNC_perf_event_read] = {some_number}, [BPF_FUNC_skb_load_bytes] = {load_packet}, [BPF_FUNC_xdp_load_bytes] = {load_packet},
 	[BPF_FUNC_strncmp] = {compare_texts}, [BPF_FUNC_current_task_under_cgroup] = {some_number},
 	[BPF_FUNC_send_signal] = {signal_task}, [BPF_FUNC_send_signal_thread] = {signal_task}, [BPF_FUNC_override_return] = {override},
