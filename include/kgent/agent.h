@@ -106,6 +106,9 @@ struct kg_check_opts {
 	const char *command;           /**< as it will be run: bpftrace -c; NULL: none. Not executed by any check */
 	gboolean no_load;              /**< static checks, the build and the proof only */
 	const struct kg_contract *contract; /**< what it must do; NULL: nothing is proved but assert() of the program itself */
+	const char *no_contract;       /**< why there is none, where one was wanted; NULL: none was wanted */
+	gboolean is_asked;             /**< [contract] was made from a sentence (kgent/comprehend.h): a program that is attached where it knows nothing
+					    of is not judged by it */
 	const struct kg_prove_opts *prove;  /**< bounds of the proof; NULL: defaults */
 	const struct kg_mutate_opts *mutate;/**< hold wrong variants against the contract too; NULL: no */
 	enum kg_trial_when trial;

@@ -47,6 +47,7 @@ enum kg_unit {
 const char *kg_unit_name(enum kg_unit unit);
 /** KG_UNITS when there is none of that name. */
 enum kg_unit kg_unit_parse(const char *name);
+gint64 kg_unit_ns(enum kg_unit unit); /**< nanoseconds in one of it: 1000 of us; 1 of what is no time */
 gboolean kg_unit_is_number(enum kg_unit unit); /**< can it be summed, averaged, put in a histogram, compared by size? */
 gboolean kg_unit_is_text(enum kg_unit unit);   /**< string or path */
 

@@ -122,6 +122,7 @@ struct kg_contract {
 	char *title;          /**< `for`; "" where there is none */
 	GPtrArray *ways;      /**< struct kg_contract_way *, at least one */
 	GPtrArray *waivers;   /**< struct kg_contract_waiver * */
+	GPtrArray *left;      /**< char *: what the request also says and no obligation asks for; may be empty */
 	char *record;         /**< C type of the records that reach user space ("struct event"), or NULL */
 	struct kg_macros *macros; /**< owned; hand it to the evaluator */
 };
@@ -143,6 +144,8 @@ struct kg_contract *kg_contract_free(struct kg_contract *contract);
 
 /** The contract as JSON of the schema that kg_contract_read() reads; reading it gives an equal contract. Owned text with a final newline. */
 char *kg_contract_json(const struct kg_contract *contract);
+/** The same as YAML, as a person would write it. Owned. */
+char *kg_contract_yaml(const struct kg_contract *contract);
 
 /**
  * Hold a contract against a kernel: attach points exist, arguments, fields, enumerators and types exist and fit what is asked of them, at each

@@ -97,6 +97,8 @@ int kg_understand(struct kg_lexicon *lexicon, struct kg_profile *profile, const 
 /** An intent that asks for nothing yet, for whoever makes one without a sentence. */
 struct kg_intent *kg_intent_new(void);
 struct kg_intent *kg_intent_free(struct kg_intent *intent);
+/** The unit in which a histogram of durations counts. */
+enum kg_unit kg_intent_hist_unit(const struct kg_intent *intent);
 /** The intent as a person reads it: one aligned line a part, with the words it came from. */
 void kg_intent_explain(const struct kg_intent *intent, GString *out);
 /** Canonical one-line JSON, as the development set has it: {"event":"syscall","measure":"count","by":["comm"],"for":"10s"}. */

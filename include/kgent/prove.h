@@ -58,7 +58,7 @@ struct kg_loss {
 struct kg_proof {
 	enum kg_proof_word word;  /**< refuted if one is; else unknown if one is; else proved */
 	GPtrArray *results;       /**< struct kg_obligation_result * */
-	GPtrArray *uncovered;     /**< char *: probes and observations that no obligation is about */
+	GPtrArray *uncovered;     /**< char *: probes and observations that no obligation is about, and what the contract leaves out (`left`) */
 	GPtrArray *assumptions;   /**< char *: what was taken for granted in this proof */
 	GPtrArray *losses;        /**< struct kg_loss * */
 	char *limit;              /**< a bound that was reached, or NULL */

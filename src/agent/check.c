@@ -418,11 +418,21 @@ static const char *plural(guint n)
 	return n == 1 ? "" : "s";
 }
 
-static void proof_says(struct kg_check *check, const struct kg_proof *proof)
+/* What the contract leaves out; NULL: nothing. Owned. */
+static char *left_of(const struct kg_contract *contract)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (guint i = 0; i < contract->left->len; i++)
+		g_string_append_printf(text, "%s%s", i ? ", " : "", (char *)contract->left->pdata[i]);
+	return text->len ? g_strdup(text->str) : NULL;
+}
+
+static void proof_says(struct kg_check *check, const struct kg_proof *proof, const struct kg_contract *contract)
 {
 	guint n_refuted = kg_proof_count(proof, KG_PROOF_REFUTED), n_unknown = kg_proof_count(proof, KG_PROOF_UNKNOWN);
 	const struct kg_obligation_result *first = NULL;
-	g_autofree char *took = kg_text_duration(proof->took_ns);
+	g_autofree char *took = kg_text_duration(proof->took_ns), *left = contract ? left_of(contract) : NULL;
 
 	for (guint i = 0; i < proof->results->len && !first; i++) {
 		const struct kg_obligation_result *r = proof->results->pdata[i];
@@ -434,7 +444,8 @@ static void proof_says(struct kg_check *check, const struct kg_proof *proof)
 	else if (n_unknown)
 		agent_says(check, KG_CHECK_NOT_CHECKED, "%u of %u obligations unknown: %s: %s", n_unknown, proof->results->len, first->what, first->why ?: "");
 	else
-		agent_says(check, KG_CHECK_PASSED, "%u obligation%s proved, in %s", proof->results->len, plural(proof->results->len), took);
+		agent_says(check, KG_CHECK_PASSED, "%u obligation%s proved, in %s%s%s", proof->results->len, plural(proof->results->len), took,
+			   left ? "; not proved: " : "", left ? left : "");
 	if (first && first->mend)
 		check->mend = g_strdup(first->mend);
 }
@@ -479,6 +490,45 @@ static int prove(struct checking *c, const struct kg_contract *contract, gboolea
 	return r;
 }
 
+static gboolean is_at(const GPtrArray *points, const struct kg_bt_attach *attach)
+{
+	for (guint i = 0; i < points->len; i++)
+		if (kg_contract_point_fits(points->pdata[i], attach->kind, attach->target))
+			return TRUE;
+	return FALSE;
+}
+
+/* Does an obligation of the contract speak of this place? */
+static gboolean is_known_place(const struct kg_contract *contract, const struct kg_bt_attach *attach)
+{
+	for (guint w = 0; w < contract->ways->len; w++) {
+		const struct kg_contract_way *way = contract->ways->pdata[w];
+		for (guint k = 0; k < way->clauses->len; k++) {
+			const struct kg_contract_clause *clause = way->clauses->pdata[k];
+			for (guint i = 0; i < clause->obligations->len; i++) {
+				const struct kg_obligation *o = clause->obligations->pdata[i];
+				if (o->kind == KG_OBLIGATION_ON && is_at(o->points, attach))
+					return TRUE;
+			}
+		}
+	}
+	return FALSE;
+}
+
+/* Is any of its probes at a place that the contract knows? What a wildcard stands for is seen by the proof. */
+static gboolean is_attached_where_asked(const struct kg_bt_program *program, const struct kg_contract *contract)
+{
+	for (guint i = 0; i < program->probes->len; i++) {
+		const struct kg_bt_probe *probe = program->probes->pdata[i];
+		for (guint k = 0; k < probe->attach->len; k++) {
+			const struct kg_bt_attach *attach = probe->attach->pdata[k];
+			if (attach->is_wildcard || is_known_place(contract, attach))
+				return TRUE;
+		}
+	}
+	return FALSE;
+}
+
 static void check_proof(struct checking *c, struct kg_check *check)
 {
 	gboolean has_inline = kg_bt_count_inline(c->verdict->program) > 0;
@@ -488,7 +538,13 @@ static void check_proof(struct checking *c, struct kg_check *check)
 	int r = 0;
 
 	if (!c->opts->contract && !has_inline) {
-		agent_says(check, KG_CHECK_NOT_CHECKED, "there is no contract: whether it shows what was asked for is not proved");
+		agent_says(check, KG_CHECK_NOT_CHECKED, "there is no contract%s%s: whether it shows what was asked for is not proved",
+			   c->opts->no_contract ? ", since " : "", c->opts->no_contract ? c->opts->no_contract : "");
+		return;
+	}
+	if (c->opts->contract && c->opts->is_asked && !is_attached_where_asked(c->verdict->program, c->opts->contract)) {
+		agent_says(check, KG_CHECK_NOT_CHECKED, "it is attached elsewhere than the contract of the sentence knows: whether it shows what was asked "
+			   "for is not proved");
 		return;
 	}
 	if (is_other_kernel(c, check) || lacks_tool(c, check)) /* types and offsets in the instructions are the running kernel's */
@@ -508,7 +564,7 @@ static void check_proof(struct checking *c, struct kg_check *check)
 		kg_proof_take_inline(c->verdict->proof, own);
 	else if (own)
 		c->verdict->proof = own;
-	proof_says(check, c->verdict->proof);
+	proof_says(check, c->verdict->proof, c->opts->contract);
 	if (c->opts->mutate && c->verdict->proof->word != KG_PROOF_REFUTED)
 		mutate(c, check, &opts);
 	if (!c->opts->contract && check->result == KG_CHECK_PASSED) /* what it shows is a question that nobody has asked */
@@ -753,7 +809,7 @@ int kg_check_object(GBytes *elf, const struct kg_check_opts *opts, struct kg_ver
 	else if (kg_prove(object, NULL, opts->contract, opts->profile, opts->prove, &verdict->proof, err))
 		error_not_checked(check, err);
 	else
-		proof_says(check, verdict->proof);
+		proof_says(check, verdict->proof, opts->contract);
 	if (!opts->contract && check->result == KG_CHECK_PASSED)
 		check->result = KG_CHECK_NOT_CHECKED;
 	agent_says(add_check(verdict, "kernel verifier"), KG_CHECK_NOT_CHECKED, "its own loader loads it");

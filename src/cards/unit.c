@@ -54,6 +54,11 @@ enum kg_unit kg_unit_parse(const char *name)
 	return KG_UNITS;
 }
 
+gint64 kg_unit_ns(enum kg_unit unit)
+{
+	return unit == KG_UNIT_US ? 1000 : unit == KG_UNIT_MS ? 1000000 : 1;
+}
+
 gboolean kg_unit_is_number(enum kg_unit unit)
 {
 	return (unsigned)unit < KG_UNITS && units[unit].class == UNIT_NUMBER;

@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "command.h"
+#include "knowledge.h"
 
 #include <kgent/agent.h>
 #include <kgent/loop.h>
@@ -37,11 +38,12 @@ struct asking {
 	const struct kg_cli *cli;
 	struct kg_ask_args args;
 	struct kg_config *config;
-	struct kg_cards *cards;
-	struct kg_lexicon *lexicon;
+	struct kg_knowledge knowledge;
 	struct kg_profile *profile;
 	struct kg_intent *intent;     /* of the model engine: one that asks for nothing */
 	struct kg_refusal *refusal;   /* of the builtin engine */
+	struct kg_contract *contract; /* of the sentence; NULL: none can be made, [no_contract] says why */
+	char *no_contract;
 	struct kg_command command;
 	struct kg_candidate *candidate; /* of the builtin engine, or borrowed from [loop] */
 	struct kg_bpftrace tool; /* path NULL: there is none */

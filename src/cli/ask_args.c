@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More than anybody says, and less than what would cost to read; kg_understand() refuses beyond its own, lower bound. */
-#define MAX_PROMPT (64 << 10)
-
 const struct kg_option kg_ask_options[] = {
 	{"for", 0, "TIME", "how long to observe: 5s, 1.5min, 250ms, 2h"},
 	{"pid", 'p', "PID", "observe this process only"},
@@ -131,28 +128,6 @@ static int check_together(const struct kg_ask_args *args, struct kg_error *err)
 	return 0;
 }
 
-static int take_prompt(GPtrArray *words, struct kg_ask_args *args, struct kg_error *err)
-{
-	gsize len;
-
-	if (words->len == 1 && !strcmp(words->pdata[0], "-")) {
-		int code = kg_cli_read("-", MAX_PROMPT, &args->prompt, &len, err);
-		if (code)
-			return code;
-		if (strlen(args->prompt) != len)
-			return kg_error_set(err, KG_E_INVAL, "prompt", "this is no sentence: it has NUL bytes in it");
-	} else {
-		g_ptr_array_add(words, NULL);
-		args->prompt = g_strjoinv(" ", (char **)words->pdata);
-	}
-	if (!g_utf8_validate(args->prompt, -1, NULL))
-		return kg_error_set(err, KG_E_INVAL, "prompt", "this is no sentence: it is not UTF-8");
-	g_strstrip(args->prompt);
-	if (!*args->prompt)
-		return kg_error_set(err, KG_E_INVAL, "prompt", "the sentence is empty");
-	return 0;
-}
-
 int kg_ask_args_parse(int argc, char **argv, struct kg_ask_args *args, struct kg_error *err)
 {
 	struct kg_option_walk walk = {.table = kg_ask_options, .argc = argc, .argv = argv, .at = 1};
@@ -176,7 +151,7 @@ int kg_ask_args_parse(int argc, char **argv, struct kg_ask_args *args, struct kg
 	g_ptr_array_add(args->allowed, NULL);
 	g_ptr_array_add(args->settings, NULL);
 	int code = check_together(args, err);
-	return code ? code : take_prompt(words, args, err);
+	return code ? code : kg_cli_prompt(words, &args->prompt, err);
 }
 
 /* The same filter as if the sentence had said it; whether an event has a process at all is judged where the program is written. */

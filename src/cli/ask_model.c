@@ -75,44 +75,12 @@ int kg_ask_open_config(struct asking *a)
 
 /* ---------------------------------------------------------------- refusing */
 
-static void show_list(const char *before, const GPtrArray *list, const char *quote, GString *out)
-{
-	if (!list || !list->len)
-		return;
-	g_string_append(out, before);
-	for (guint i = 0; i < list->len; i++) {
-		g_string_append(out, quote);
-		kg_text_escape(list->pdata[i], -1, out);
-		g_string_append_printf(out, "%s%s", quote, i + 1 < list->len ? ", " : "\n");
-	}
-}
-
-static void show_refusal(const struct kg_refusal *refusal, const char *hint)
-{
-	g_autoptr(GString) out = g_string_new("kgent: ");
-
-	kg_text_escape(refusal->why, -1, out);
-	g_string_append_c(out, '\n');
-	show_list("  words not understood: ", refusal->left, "\"", out);
-	if (refusal->close && refusal->close->len) {
-		g_string_append(out, "  what can be asked instead:\n");
-		for (guint i = 0; i < refusal->close->len; i++) {
-			g_string_append(out, "    ");
-			kg_text_escape(refusal->close->pdata[i], -1, out);
-			g_string_append_c(out, '\n');
-		}
-	}
-	if (hint)
-		g_string_append_printf(out, "  %s\n", hint);
-	kg_cli_err(out->str);
-}
-
 /* Nobody answers: what the builtin engine said is the answer, with what could be done. */
 static int refuse(struct asking *a, const char *hint)
 {
 	a->hint = hint;
 	if (a->refusal) {
-		show_refusal(a->refusal, hint);
+		kg_show_refusal(a->refusal, hint);
 		return KG_EXIT_REFUSED;
 	}
 	kg_error_hint(&a->err, "%s", hint);
@@ -124,7 +92,7 @@ static int refuse(struct asking *a, const char *hint)
 static int model_failed(struct asking *a, int exit)
 {
 	if (a->refusal)
-		show_refusal(a->refusal, NULL);
+		kg_show_refusal(a->refusal, NULL);
 	kg_cli_error(a->cli, &a->err);
 	a->refusal = kg_refusal_free(a->refusal); /* the problem is the model's now */
 	return exit;
@@ -249,8 +217,8 @@ static void say_sources(struct asking *a)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 
-	show_list("cards told to the model: ", a->loop.cards, "", out);
-	show_list("examples told to the model: ", a->loop.examples, "\"", out);
+	kg_show_list("cards told to the model: ", a->loop.cards, "", out);
+	kg_show_list("examples told to the model: ", a->loop.examples, "\"", out);
 	kg_cli_err(out->str);
 }
 
@@ -266,9 +234,9 @@ static int run_loop(struct asking *a)
 	kg_ask_find_tool(a);
 	const struct kg_check_opts check = {.profile = a->profile, .tool = a->tool.path ? &a->tool : NULL,
 					    .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid, .kernel = a->args.kernel,
-					    .trial = KG_TRIAL_NEVER, .progress = kg_cli_progress, .user = (void *)a->cli};
+					    .trial = KG_TRIAL_NEVER, .contract = a->contract, .is_asked = TRUE, .no_contract = a->no_contract, .progress = kg_cli_progress, .user = (void *)a->cli};
 	struct viewing v = {.a = a};
-	const struct kg_loop_opts opts = {.question = a->args.prompt, .refused = a->reason, .model = a->model, .config = a->config, .profile = a->profile, .cards = a->cards,
+	const struct kg_loop_opts opts = {.question = a->args.prompt, .refused = a->reason, .model = a->model, .config = a->config, .profile = a->profile, .cards = a->knowledge.cards,
 					  .tool = check.tool,
 					  .memory = a->memory, .no_learning = a->args.pid || a->args.command, .check = &check, .pid = a->args.pid ?: a->command.pid,
 					  .for_ns = a->args.for_ns, .progress = on_progress, .round = on_round, .ask = on_question, .user = &v,

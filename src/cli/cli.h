@@ -29,6 +29,7 @@ typedef int kg_command_fn(const struct kg_cli *cli, int argc, char **argv);
 
 kg_command_fn kg_cmd_ask;     /* kgent "PROMPT" */
 kg_command_fn kg_cmd_check;   /* kgent check FILE.bt */
+kg_command_fn kg_cmd_contract; /* kgent contract "PROMPT" */
 kg_command_fn kg_cmd_diff;    /* kgent diff A.bt B.bt */
 kg_command_fn kg_cmd_explain; /* kgent explain FILE.bt */
 kg_command_fn kg_cmd_disasm;  /* kgent disasm FILE.bt|FILE.o */

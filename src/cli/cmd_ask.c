@@ -12,8 +12,8 @@
 #include "show.h"
 #include "watch.h"
 
+#include <kgent/comprehend.h>
 #include <kgent/memory.h>
-#include <kgent/paths.h>
 #include <kgent/text.h>
 
 #include <errno.h>
@@ -34,14 +34,9 @@ int kg_ask_end_by_error(struct asking *a)
 /* What people say, what the kernel has. */
 static int open_knowledge(struct asking *a)
 {
-	g_auto(GStrv) events = kg_paths_data("events");
-	g_auto(GStrv) words = kg_paths_data("words");
-
 	g_autofree char *dir = kg_cli_profile_dir(a->args.kernel, a->args.profile, &a->err);
 
-	if (a->err.code || kg_cards_open((const char *const *)events, &a->cards, &a->err) ||
-	    kg_lexicon_open((const char *const *)words, a->cards, &a->lexicon, &a->err) ||
-	    kg_cli_profile(a->cli, dir, &a->profile, &a->err)) {
+	if (a->err.code || kg_knowledge_open(&a->knowledge, &a->err) || kg_cli_profile(a->cli, dir, &a->profile, &a->err)) {
 		kg_cli_error(a->cli, &a->err);
 		return KG_EXIT_ENVIRONMENT;
 	}
@@ -53,7 +48,7 @@ static int understand(struct asking *a)
 {
 	if (!kg_ask_has_builtin(a))
 		return GO_ON;
-	int code = kg_understand(a->lexicon, a->profile, a->args.prompt, &a->intent, &a->refusal, &a->err);
+	int code = kg_understand(a->knowledge.lexicon, a->profile, a->args.prompt, &a->intent, &a->refusal, &a->err);
 
 	return code && !(code == -KG_E_REFUSED && a->refusal) ? kg_ask_end_by_error(a) : GO_ON;
 }
@@ -107,6 +102,27 @@ static int apply_options(struct asking *a)
 	if (code == GO_ON && (a->args.pid || a->command.pid))
 		kg_ask_restrict(&a->args, a->args.pid ?: a->command.pid, a->intent);
 	return code;
+}
+
+/*
+ * What any right program must do, whoever writes it. Of a sentence that the builtin engine does not understand there is no contract, and the
+ * verdict says that nothing was proved.
+ */
+static int comprehend(struct asking *a)
+{
+	_cleanup_error_ struct kg_error err = {0};
+	struct kg_intent *own = NULL; /* where the builtin engine has no turn it understands all the same */
+	struct kg_refusal *refusal = NULL;
+
+	if (!a->intent && !a->refusal && !a->args.command && !kg_understand(a->knowledge.lexicon, a->profile, a->args.prompt, &own, &refusal, &err) &&
+	    a->args.pid)
+		kg_ask_restrict(&a->args, a->args.pid, own);
+	if (a->intent || own)
+		kg_comprehend(a->intent ? a->intent : own, a->profile, a->args.prompt, &a->contract, &err);
+	a->no_contract = g_strdup(a->contract ? NULL : a->intent || own ? err.msg : "the sentence was not understood");
+	kg_intent_free(own);
+	kg_refusal_free(refusal);
+	return GO_ON;
 }
 
 static int explain(struct asking *a)
@@ -166,7 +182,7 @@ static int check(struct asking *a)
 	kg_ask_find_tool(a);
 	struct kg_check_opts opts = {.profile = a->profile, .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid,
 				     .tool = a->tool.path ? &a->tool : NULL, .kernel = a->args.kernel, .trial = a->args.trial, .intent = a->intent,
-				     .progress = kg_cli_progress, .user = (void *)a->cli};
+				     .contract = a->contract, .is_asked = TRUE, .no_contract = a->no_contract, .progress = kg_cli_progress, .user = (void *)a->cli};
 
 	if (a->verdict) { /* the model's program was checked by its loop */
 		kg_show_exact_mends(a->cli, a->verdict);
@@ -330,6 +346,7 @@ static int (*const steps[])(struct asking *) = {
 	open_knowledge,
 	understand,
 	apply_options,
+	comprehend,
 	explain,
 	synthesise,
 	kg_ask_model, /* where the builtin engine has no program; its answers are checked there, too */
@@ -390,11 +407,12 @@ static void clear(struct asking *a)
 	g_string_free(a->output, TRUE);
 	g_free(a->summary);
 	g_free(a->reason);
+	g_free(a->no_contract);
 	kg_refusal_free(a->refusal);
 	kg_intent_free(a->intent);
 	kg_profile_free(a->profile);
-	kg_lexicon_free(a->lexicon);
-	kg_cards_free(a->cards);
+	kg_knowledge_close(&a->knowledge);
+	kg_contract_free(a->contract);
 	g_ptr_array_unref(a->notes);
 	kg_ask_args_clear(&a->args);
 	kg_error_clear(&a->err);

@@ -122,3 +122,28 @@ int kg_cli_write(const char *path, const char *text, gboolean force, struct kg_e
 	errno = why;
 	return can_not(err, KG_E_IO, "written", path);
 }
+
+/* More than anybody says, and less than what would cost to read; kg_understand() refuses beyond its own, lower bound. */
+#define MAX_PROMPT (64 << 10)
+
+int kg_cli_prompt(GPtrArray *words, char **ret, struct kg_error *err)
+{
+	gsize len;
+
+	if (words->len == 1 && !strcmp(words->pdata[0], "-")) {
+		int code = kg_cli_read("-", MAX_PROMPT, ret, &len, err);
+		if (code)
+			return code;
+		if (strlen(*ret) != len)
+			return kg_error_set(err, KG_E_INVAL, "prompt", "this is no sentence: it has NUL bytes in it");
+	} else {
+		g_ptr_array_add(words, NULL);
+		*ret = g_strjoinv(" ", (char **)words->pdata);
+	}
+	if (!g_utf8_validate(*ret, -1, NULL))
+		return kg_error_set(err, KG_E_INVAL, "prompt", "this is no sentence: it is not UTF-8");
+	g_strstrip(*ret);
+	if (!**ret)
+		return kg_error_set(err, KG_E_INVAL, "prompt", "the sentence is empty");
+	return 0;
+}

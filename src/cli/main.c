@@ -39,6 +39,8 @@ static const struct command {
 	{"ask", "\"PROMPT\"", "answer a question about this machine; the word ask can be left out", kg_cmd_ask, kg_ask_options,
 	 "PROMPT may be several words without quotes; - reads it from standard input.\n"},
 	{"check", "[FILE]", "make all checks on a bpftrace program; without FILE: standard input", kg_cmd_check, kg_check_options, NULL},
+	{"contract", "\"PROMPT\"", "what any right program for a sentence must do, as a contract for kgent check", kg_cmd_contract, kg_contract_options,
+	 "Standard output has the contract, as YAML or with --json as JSON (docs/contracts.md). No model is asked.\n"},
 	{"diff", "A.bt B.bt", "do two bpftrace programs show the same? Proved, or a state in which they do not", kg_cmd_diff, kg_diff_options, NULL},
 	{"explain", "[FILE]", "tell in plain words what a bpftrace program does", kg_cmd_explain, kg_explain_options, NULL},
 	{"disasm", "[FILE]", "show the instructions of a bpftrace program or of a BPF object file", kg_cmd_disasm, kg_disasm_options,

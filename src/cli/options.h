@@ -13,6 +13,7 @@ struct kg_option {
 /* The options of the commands, for parsing and for help. */
 extern const struct kg_option kg_ask_options[];
 extern const struct kg_option kg_check_options[];
+extern const struct kg_option kg_contract_options[];
 extern const struct kg_option kg_diff_options[];
 extern const struct kg_option kg_explain_options[];
 extern const struct kg_option kg_probes_options[];

@@ -99,3 +99,35 @@ int kg_show_exit(const struct kg_verdict *verdict, gboolean is_static)
 		return KG_EXIT_NOT_VERIFIED;
 	}
 }
+
+void kg_show_list(const char *before, const GPtrArray *list, const char *quote, GString *out)
+{
+	if (!list || !list->len)
+		return;
+	g_string_append(out, before);
+	for (guint i = 0; i < list->len; i++) {
+		g_string_append(out, quote);
+		kg_text_escape(list->pdata[i], -1, out);
+		g_string_append_printf(out, "%s%s", quote, i + 1 < list->len ? ", " : "\n");
+	}
+}
+
+void kg_show_refusal(const struct kg_refusal *refusal, const char *hint)
+{
+	g_autoptr(GString) out = g_string_new("kgent: ");
+
+	kg_text_escape(refusal->why, -1, out);
+	g_string_append_c(out, '\n');
+	kg_show_list("  words not understood: ", refusal->left, "\"", out);
+	if (refusal->close && refusal->close->len) {
+		g_string_append(out, "  what can be asked instead:\n");
+		for (guint i = 0; i < refusal->close->len; i++) {
+			g_string_append(out, "    ");
+			kg_text_escape(refusal->close->pdata[i], -1, out);
+			g_string_append_c(out, '\n');
+		}
+	}
+	if (hint)
+		g_string_append_printf(out, "  %s\n", hint);
+	kg_cli_err(out->str);
+}

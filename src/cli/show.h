@@ -19,5 +19,9 @@ void kg_show_findings(const GPtrArray *diags, const char *file, const char *text
 char *kg_show_missing_privilege(const struct kg_cli *cli, const struct kg_verdict *verdict);
 /* The library writes "sudo kgent ..." where a privilege is missing; put this very command line in its place. */
 void kg_show_exact_mends(const struct kg_cli *cli, const struct kg_verdict *verdict);
+/* [before], and the texts of [list] in [quote]s, with a final newline; nothing where the list is empty. */
+void kg_show_list(const char *before, const GPtrArray *list, const char *quote, GString *out);
+/* What was not understood of a sentence, and what can be done about it ([hint], may be NULL), on standard error. */
+void kg_show_refusal(const struct kg_refusal *refusal, const char *hint);
 /* The exit code that a verdict means. [is_static]: nothing was to be loaded. */
 int kg_show_exit(const struct kg_verdict *verdict, gboolean is_static);

@@ -57,6 +57,7 @@ struct checker {
 	GPtrArray *keep;
 	struct kg_expr_env env;
 	GHashTable *values; /* names that a span kept, and its duration */
+	GHashTable *of_beginning; /* names of `where` that mean something where the span begins: at its end they need not */
 	gboolean is_one_of_many; /* there are several ways: an attach point that is missing is a warning */
 };
 
@@ -101,7 +102,7 @@ static gboolean is_said(const struct checker *c, const struct kg_bt_node *failed
 	for (int l = 0; failed && failed->kind == KG_BT_NAME && l < 2; l++)
 		for (guint i = 0; lists[l] && i < lists[l]->len; i++)
 			if (!strcmp(((struct kg_contract_name *)lists[l]->pdata[i])->name, failed->text))
-				return TRUE;
+				return !g_hash_table_contains(c->of_beginning, failed->text);
 	return FALSE;
 }
 
@@ -222,13 +223,33 @@ static void check_names(struct checker *c, const GPtrArray *names)
 	const GPtrArray *all = c->env.names;
 
 	for (guint i = 0; i < names->len; i++) {
+		const struct kg_contract_name *name = names->pdata[i];
 		struct kg_expr_value v;
 
 		seen.len = i;
 		c->env.names = &seen;
-		evaluate(c, &((struct kg_contract_name *)names->pdata[i])->expr, &v);
+		if (!g_hash_table_contains(c->of_beginning, name->name))
+			evaluate(c, &name->expr, &v);
 	}
 	c->env.names = all;
+}
+
+/* Which of them mean something where the span begins. Those are looked at again where they are used. */
+static void note_names(struct checker *c, const GPtrArray *names)
+{
+	GPtrArray seen = {.pdata = names->pdata, .len = 0};
+
+	for (guint i = 0; i < names->len; i++) {
+		const struct kg_contract_name *name = names->pdata[i];
+		struct kg_expr_value v;
+
+		seen.len = i;
+		c->env.names = &seen;
+		c->env.failed = NULL;
+		if (kg_expr_eval(name->expr.node, &c->env, &v, NULL) == 0)
+			g_hash_table_add(c->of_beginning, name->name);
+	}
+	c->env.names = c->clause->names;
 }
 
 static void check_obligation(struct checker *c, const struct kg_obligation *o)
@@ -348,6 +369,8 @@ static void check_begin(struct checker *c, const struct kg_contract_point *p, co
 {
 	const GPtrArray *keep = c->clause->span->keep;
 
+	set_point(c, p);
+	note_names(c, c->clause->names);
 	check_end(c, p, what);
 	for (guint i = 0; i < keep->len; i++) {
 		const struct kg_contract_name *n = keep->pdata[i];
@@ -394,6 +417,7 @@ static gboolean check_clause(struct checker *c, const struct kg_contract_clause 
 	c->clause = clause;
 	c->env.values = NULL;
 	g_hash_table_remove_all(c->values);
+	g_hash_table_remove_all(c->of_beginning);
 	if (clause->span)
 		return check_span(c, clause->span);
 	for (guint i = 0; i < clause->on->len; i++)
@@ -434,6 +458,7 @@ static void check_ways(struct checker *c)
 
 	c->keep = kg_expr_keep_new();
 	c->values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	c->of_beginning = g_hash_table_new(g_str_hash, g_str_equal);
 	c->is_one_of_many = contract->ways->len > 1;
 	c->env = (struct kg_expr_env){.algebra = &zeros, .profile = c->profile, .macros = contract->macros, .keep = c->keep,
 				      .read = zero_read, .builtin = zero_builtin};
@@ -442,6 +467,7 @@ static void check_ways(struct checker *c)
 	if (!n_ways && c->is_one_of_many)
 		kg_diag_add(c->diags, KG_ERROR, CHECK, (struct kg_loc){0}, "this kernel has the attach points of none of the alternatives");
 	g_hash_table_unref(c->values);
+	g_hash_table_unref(c->of_beginning);
 	g_ptr_array_unref(c->keep);
 }
 

@@ -171,7 +171,13 @@ gboolean expr_pc_offset(const struct kg_expr_env *env, uint32_t *ret)
 	enum kg_probe_kind kind = env->point ? env->point->kind : KG_PROBE_NONE;
 
 	*ret = abi_of(env->profile)->pc;
-	return kind == KG_PROBE_KPROBE || kind == KG_PROBE_KRETPROBE || kind == KG_PROBE_UPROBE || kind == KG_PROBE_URETPROBE;
+	switch (kind) {
+	case KG_PROBE_KPROBE: case KG_PROBE_KRETPROBE: case KG_PROBE_UPROBE: case KG_PROBE_URETPROBE: case KG_PROBE_USDT:
+	case KG_PROBE_PROFILE: case KG_PROBE_SOFTWARE: case KG_PROBE_HARDWARE: /* struct bpf_perf_event_data begins with the registers */
+		return TRUE;
+	default:
+		return FALSE;
+	}
 }
 
 enum kg_space expr_default_space(const struct kg_contract_point *p)

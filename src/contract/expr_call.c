@@ -69,15 +69,24 @@ static struct kg_expr_value token_of(const char *name, enum kg_as as, struct kg_
 	return (struct kg_expr_value){.kind = KG_EXPR_TOKEN, .token = name, .as = as, .word = input};
 }
 
+/* -KG_E_NOTFOUND, and no error set: the context has no registers. */
+static int instruction_pointer(struct eval *ev, struct kg_word *ret, struct kg_error *err)
+{
+	uint32_t offset;
+
+	if (!expr_pc_offset(ev->env, &offset))
+		return -KG_E_NOTFOUND;
+	return ev->env->read(ev->env->self, KG_SPACE_KERNEL, expr_word_op(ev->env, KG_OP_ADD, ev->env->context, KG_WORD(offset)), 8, ret, err);
+}
+
 /* The function's name is made of the instruction pointer, in user space. */
 static int function_token(struct eval *ev, const struct kg_bt_node *at, struct kg_expr_value *ret, struct kg_error *err)
 {
 	struct kg_word pc = KG_WORD(0);
-	uint32_t offset;
-	int r = 0;
+	int r = instruction_pointer(ev, &pc, err);
 
-	if (expr_pc_offset(ev->env, &offset))
-		r = ev->env->read(ev->env->self, KG_SPACE_KERNEL, expr_word_op(ev->env, KG_OP_ADD, ev->env->context, KG_WORD(offset)), 8, &pc, err);
+	if (r == -KG_E_NOTFOUND)
+		r = 0;
 	if (r == 0)
 		*ret = token_of("func", KG_AS_NONE, pc);
 	return expr_failed_at(ev, at, r);
@@ -310,6 +319,22 @@ static int call_kaddr(struct eval *ev, const struct kg_bt_node *n, struct kg_exp
 	return ask_number(ev, n, expr_keep_text(ev->env, name), 64, NULL, ret, err);
 }
 
+static int call_reg(struct eval *ev, const struct kg_bt_node *n, struct kg_expr_value *ret, struct kg_error *err)
+{
+	const struct kg_bt_node *arg = kg_bt_kid(n, 0);
+	struct kg_word pc;
+	int r;
+
+	if (arg->kind != KG_BT_STRING || (strcmp(arg->text, "ip") && strcmp(arg->text, "pc")))
+		return expr_fail(ev, arg, err, KG_E_UNSUPPORTED, "of the registers only the instruction pointer has a meaning in a contract: reg(\"ip\")");
+	r = instruction_pointer(ev, &pc, err);
+	if (r == -KG_E_NOTFOUND)
+		return expr_fail(ev, n, err, KG_E_INVAL, "there are no registers here");
+	if (r == 0)
+		*ret = expr_number_of(pc, 64, FALSE);
+	return expr_failed_at(ev, n, r);
+}
+
 /* 0 where the first n bytes are the same; else 1. Only the comparison with 0 means something. */
 static int call_strncmp(struct eval *ev, const struct kg_bt_node *n, struct kg_expr_value *ret, struct kg_error *err)
 {
@@ -359,7 +384,7 @@ static const struct {
 	{"bswap", 1, 1, call_bswap}, {"str", 1, 2, call_str}, {"buf", 1, 2, call_buf}, {"ntop", 1, 2, call_ntop}, {"uptr", 1, 1, call_space},
 	{"kptr", 1, 1, call_space}, {"ksym", 1, 1, call_token}, {"usym", 1, 1, call_token}, {"kstack", 0, 2, call_token},
 	{"ustack", 0, 2, call_token}, {"path", 1, 2, call_token}, {"cgroup_path", 1, 2, call_token}, {"strftime", 2, 2, call_token},
-	{"kaddr", 1, 1, call_kaddr}, {"strncmp", 3, 3, call_strncmp}, {"macaddr", 1, 1, call_macaddr}, {"pid", 0, 0, call_builtin},
+	{"kaddr", 1, 1, call_kaddr}, {"reg", 1, 1, call_reg}, {"strncmp", 3, 3, call_strncmp}, {"macaddr", 1, 1, call_macaddr}, {"pid", 0, 0, call_builtin},
 	{"tid", 0, 0, call_builtin}, {"ppid", 0, 0, call_builtin}, {"comm", 0, 0, call_builtin}, {"nsecs", 0, 0, call_builtin},
 };
 

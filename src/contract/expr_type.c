@@ -393,7 +393,7 @@ int expr_eval_cast(struct eval *ev, const struct kg_bt_node *n, struct kg_expr_v
 		return cast_number(ev, n, &f, &v, ret, err);
 	if (!f.is_pointer || f.array_len)
 		return expr_fail(ev, n, err, KG_E_INVAL, "a cast to %s is not a value", type);
-	if (v.kind != KG_EXPR_NUMBER && v.kind != KG_EXPR_POINTER)
+	if (v.kind != KG_EXPR_NUMBER && v.kind != KG_EXPR_POINTER && v.kind != KG_EXPR_OBJECT) /* an array is its address, as in C */
 		return expr_fail(ev, n, err, KG_E_INVAL, "this can't be an address");
 	*ret = (struct kg_expr_value){.kind = KG_EXPR_POINTER, .word = v.word, .width = 64, .space = v.space, .type = f.type};
 	return 0;

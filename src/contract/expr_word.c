@@ -1,6 +1,8 @@
 /* Numbers: 64-bit words with the width and sign of their type. See kgent/expr.h for the rules. */
 #include "expr_part.h"
 
+#include <arpa/inet.h>
+
 struct kg_word expr_word_op(const struct kg_expr_env *env, enum kg_op op, struct kg_word a, struct kg_word b)
 {
 	return env->algebra->binary(env->self, op, 64, a, b);
@@ -260,6 +262,23 @@ static gboolean is_texty(const struct kg_expr_value *v)
 	return v->kind == KG_EXPR_BYTES || v->kind == KG_EXPR_STRING || v->kind == KG_EXPR_OBJECT || v->kind == KG_EXPR_TOKEN;
 }
 
+/* Beside an address, a literal is one, too: ntop(daddr) == "10.0.0.1". */
+static int literal_address(struct eval *ev, const struct kg_bt_node *at, const struct kg_expr_value *address, struct kg_expr_value *v, struct kg_error *err)
+{
+	guint8 bytes[16];
+	guint n = address->as == KG_AS_IPV4 ? 4 : 16;
+
+	if (address->kind != KG_EXPR_BYTES || (address->as != KG_AS_IPV4 && address->as != KG_AS_IPV6) || at->kind != KG_BT_STRING)
+		return 0;
+	if (inet_pton(n == 4 ? AF_INET : AF_INET6, at->text, bytes) != 1)
+		return expr_fail(ev, at, err, KG_E_INVAL, "this is not %s, as the other one is", kg_as_info(address->as)->plain);
+	*v = expr_bytes_new(ev->env, n);
+	v->as = address->as;
+	for (guint i = 0; i < n; i++)
+		v->bytes[i] = KG_WORD(bytes[i]);
+	return 0;
+}
+
 static int eval_equal(struct eval *ev, const struct kg_bt_node *n, const struct kg_expr_value *x, const struct kg_expr_value *y,
 		      struct kg_expr_value *ret, struct kg_error *err)
 {
@@ -281,8 +300,12 @@ int expr_eval_binary(struct eval *ev, const struct kg_bt_node *n, struct kg_expr
 		return eval_logic(ev, n, ret, err);
 	if ((r = expr_eval_node(ev, kg_bt_kid(n, 0), &x, err)) < 0 || (r = expr_eval_node(ev, kg_bt_kid(n, 1), &y, err)) < 0)
 		return r;
-	if ((n->op == KG_BT_EQ || n->op == KG_BT_NE) && (is_texty(&x) || is_texty(&y)))
-		return eval_equal(ev, n, &x, &y, ret, err);
+	if (n->op == KG_BT_EQ || n->op == KG_BT_NE) {
+		if ((r = literal_address(ev, kg_bt_kid(n, 0), &y, &x, err)) < 0 || (r = literal_address(ev, kg_bt_kid(n, 1), &x, &y, err)) < 0)
+			return r;
+		if (is_texty(&x) || is_texty(&y))
+			return eval_equal(ev, n, &x, &y, ret, err);
+	}
 	if (is_texty(&x) || is_texty(&y))
 		return expr_fail(ev, kg_bt_kid(n, is_texty(&x) ? 0 : 1), err, KG_E_INVAL, "'%s' needs numbers", kg_bt_op_text(n->op));
 	x = expr_in_host_order(ev->env, &x);

@@ -71,15 +71,55 @@ static void set_lhist(json_t *map, const struct kg_obligation *o)
 
 /* ------------------------------------------------------------------ spans */
 
-static json_t *end_json(const struct kg_contract_end *e)
+/* One expression, or a list of several. */
+static json_t *one_or_list(json_t *list)
 {
-	json_t *map = json_object();
+	json_t *one;
 
-	if (e->points->len == 1)
-		json_object_set_new(map, "at", entry_json(e->points));
-	else
-		json_object_update_new(map, entry_json(e->points));
-	json_object_set_new(map, "key", exprs_json(e->key));
+	if (json_array_size(list) != 1)
+		return list;
+	one = json_incref(json_array_get(list, 0));
+	json_decref(list);
+	return one;
+}
+
+static gboolean same_exprs(const GPtrArray *a, const GPtrArray *b)
+{
+	if (a->len != b->len)
+		return FALSE;
+	for (guint i = 0; i < a->len; i++)
+		if (strcmp(((struct kg_contract_expr *)a->pdata[i])->text, ((struct kg_contract_expr *)b->pdata[i])->text))
+			return FALSE;
+	return TRUE;
+}
+
+/* Do they differ only in where they are? */
+static gboolean same_but_place(const struct kg_contract_end *a, const struct kg_contract_end *b)
+{
+	return a->points->len == 1 && b->points->len == 1 && same_exprs(a->key, b->key) && same_exprs(a->assumes, b->assumes) &&
+	       !g_strcmp0(a->condition.text, b->condition.text);
+}
+
+/* The ends from *at on that are alike, as one. [has_key]: the span says their key. */
+static json_t *end_json(const GPtrArray *ends, guint *at, gboolean has_key)
+{
+	const struct kg_contract_end *e = ends->pdata[*at];
+	json_t *places = json_array(), *map;
+
+	do
+		json_array_append_new(places, entry_json(((struct kg_contract_end *)ends->pdata[*at])->points));
+	while (++*at < ends->len && same_but_place(e, ends->pdata[*at]));
+	places = one_or_list(places);
+	if (has_key && !e->assumes->len && !e->condition.node)
+		return places;
+	if (json_is_object(places)) {
+		map = places;
+	} else {
+		map = json_object();
+		json_object_set_new(map, "at", places);
+	}
+	if (!has_key)
+		json_object_set_new(map, "key", one_or_list(exprs_json(e->key)));
 	if (e->assumes->len)
 		json_object_set_new(map, "assume", exprs_json(e->assumes));
 	if (e->condition.node)
@@ -87,18 +127,33 @@ static json_t *end_json(const struct kg_contract_end *e)
 	return map;
 }
 
+static gboolean have_one_key(const struct kg_contract_span *s)
+{
+	const GPtrArray *key = ((struct kg_contract_end *)s->from->pdata[0])->key;
+
+	for (guint i = 0; i < s->from->len + s->to->len; i++) {
+		const struct kg_contract_end *e = i < s->from->len ? s->from->pdata[i] : s->to->pdata[i - s->from->len];
+		if (!same_exprs(key, e->key))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 static json_t *span_json(const struct kg_contract_span *s)
 {
 	json_t *map = json_object();
 	const GPtrArray *sides[] = {s->from, s->to};
+	gboolean has_key = have_one_key(s);
 
 	for (int side = 0; side < 2; side++) {
 		json_t *list = json_array();
 
-		for (guint i = 0; i < sides[side]->len; i++)
-			json_array_append_new(list, end_json(sides[side]->pdata[i]));
-		json_object_set_new(map, side ? "to" : "from", list);
+		for (guint i = 0; i < sides[side]->len;)
+			json_array_append_new(list, end_json(sides[side], &i, has_key));
+		json_object_set_new(map, side ? "to" : "from", one_or_list(list));
 	}
+	if (has_key)
+		json_object_set_new(map, "key", one_or_list(exprs_json(((struct kg_contract_end *)s->from->pdata[0])->key)));
 	if (s->keep->len)
 		json_object_set_new(map, "keep", names_json(s->keep));
 	json_object_set_new(map, "same thread", json_boolean(s->is_same_task));
@@ -155,11 +210,23 @@ static json_t *latency_json(const struct kg_obligation *o)
 	return map;
 }
 
+static json_t *time_json(uint64_t ns)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} units[] = {{60000000000, "min"}, {1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
+
+	for (gsize i = 0;; i++)
+		if (ns % units[i].ns == 0)
+			return json_sprintf("%" G_GUINT64_FORMAT "%s", (guint64)(ns / units[i].ns), units[i].name);
+}
+
 static json_t *every_json(const struct kg_obligation *o)
 {
 	json_t *map = json_object();
 
-	json_object_set_new(map, "interval", json_sprintf("%" G_GUINT64_FORMAT " ns", (guint64)o->interval_ns));
+	json_object_set_new(map, "interval", time_json(o->interval_ns));
 	if (o->clear != KG_UNKNOWN)
 		json_object_set_new(map, "clear", json_boolean(o->clear == KG_YES));
 	return map;
@@ -232,6 +299,15 @@ static json_t *waivers_json(const struct kg_contract *c)
 	return map;
 }
 
+static json_t *texts_json(const GPtrArray *texts)
+{
+	json_t *list = json_array();
+
+	for (guint i = 0; i < texts->len; i++)
+		json_array_append_new(list, text(texts->pdata[i]));
+	return list;
+}
+
 char *kg_contract_json(const struct kg_contract *c)
 {
 	json_t *map = json_object(), *list = json_array();
@@ -243,6 +319,8 @@ char *kg_contract_json(const struct kg_contract *c)
 		json_object_set_new(map, "record", text(c->record));
 	if (c->waivers->len)
 		json_object_set_new(map, "allow", waivers_json(c));
+	if (c->left->len)
+		json_object_set_new(map, "left", texts_json(c->left));
 	for (guint i = 0; i < c->ways->len; i++)
 		json_array_append_new(list, way_json(c->ways->pdata[i]));
 	if (c->ways->len == 1)

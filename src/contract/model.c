@@ -262,6 +262,7 @@ struct kg_contract *kg_contract_free(struct kg_contract *c)
 	g_free(c->record);
 	g_ptr_array_unref(c->ways);
 	g_ptr_array_unref(c->waivers);
+	g_ptr_array_unref(c->left);
 	kg_macros_free(c->macros);
 	g_free(c);
 	return NULL;

@@ -100,8 +100,8 @@ static gboolean read_way(struct reader *r, const struct node *n, const char *wha
 
 static gboolean read_ways(struct reader *r, const struct node *doc)
 {
-	static const char *const top[] = {"for", "where", "record", "allow", "events", "either", NULL};
-	static const char *const top_only[] = {"for", "where", "record", "allow", "either", NULL};
+	static const char *const top[] = {"for", "where", "record", "allow", "left", "events", "either", NULL};
+	static const char *const top_only[] = {"for", "where", "record", "allow", "left", "either", NULL};
 	static const char *const way[] = {"for", "events", NULL};
 	const struct node *either = con_node_get(doc, "either");
 	gboolean ok = TRUE;
@@ -163,6 +163,22 @@ static gboolean read_allow(struct reader *r, const struct node *n)
 	return ok;
 }
 
+static gboolean read_left(struct reader *r, const struct node *n)
+{
+	gboolean ok = TRUE;
+
+	if (!is_list(r, n, "left"))
+		return FALSE;
+	for (guint i = 0; i < n->items->len; i++) {
+		char *text = NULL;
+
+		ok &= con_read_text(r, n->items->pdata[i], "'left'", &text);
+		if (text)
+			g_ptr_array_add(r->contract->left, text);
+	}
+	return ok;
+}
+
 static void waiver_free(gpointer p)
 {
 	g_free(((struct kg_contract_waiver *)p)->reason);
@@ -182,6 +198,7 @@ static struct kg_contract *contract_new(GPtrArray *diags)
 	struct kg_contract *c = g_new0(struct kg_contract, 1);
 
 	c->ways = g_ptr_array_new_with_free_func(way_destroy);
+	c->left = g_ptr_array_new_with_free_func(g_free);
 	c->waivers = g_ptr_array_new_with_free_func(waiver_free);
 	if (kg_macros_open(NULL, &c->macros, &err) < 0)
 		kg_diag_add(diags, KG_ERROR, CHECK, (struct kg_loc){0}, "%s", err.msg);
@@ -190,13 +207,15 @@ static struct kg_contract *contract_new(GPtrArray *diags)
 
 static gboolean read_top(struct reader *r, const struct node *doc)
 {
-	const struct node *title = con_node_get(doc, "for"), *record = con_node_get(doc, "record"), *allow = con_node_get(doc, "allow");
+	const struct node *title = con_node_get(doc, "for"), *record = con_node_get(doc, "record"), *allow = con_node_get(doc, "allow"),
+			  *left = con_node_get(doc, "left");
 	gboolean ok = TRUE;
 
 	r->where = con_node_get(doc, "where");
 	ok &= !title || con_read_text(r, title, "'for'", &r->contract->title);
 	ok &= !record || con_read_text(r, record, "'record'", &r->contract->record);
 	ok &= !allow || read_allow(r, allow);
+	ok &= !left || read_left(r, left);
 	ok &= read_ways(r, doc);
 	if (!r->contract->title)
 		r->contract->title = g_strdup("");

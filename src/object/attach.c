@@ -30,6 +30,15 @@ static enum bpf_prog_type type_of_kind(enum kg_probe_kind kind)
 	}
 }
 
+/* "usdt:/usr/bin/x:provider:probe_loc0": one program for each place in the file that has the probe. */
+static void cut_location(char *attach)
+{
+	char *loc = g_strrstr(attach, "_loc");
+
+	if (loc && g_ascii_isdigit(loc[4]) && !loc[4 + strspn(loc + 4, "0123456789")])
+		*loc = '\0';
+}
+
 /* "s_kprobe:tcp_connect_1": the number counts the places of one attach point. */
 void attach_of_bpftrace(struct kg_bpf_program *p)
 {
@@ -44,6 +53,8 @@ void attach_of_bpftrace(struct kg_bpf_program *p)
 	p->attach = g_strndup(s, (gsize)(end - s));
 	colon = strchr(p->attach, ':');
 	p->kind = kg_probe_kind_parse(p->attach, colon ? colon - p->attach : -1);
+	if (p->kind == KG_PROBE_USDT)
+		cut_location(p->attach);
 	p->type = type_of_kind(p->kind);
 }
 

@@ -19,7 +19,6 @@ struct adding {
 	const struct kg_path *path;
 	const struct seen_all *seen;
 	const struct kg_expr_value *wanted;
-	struct kg_word due;
 	const struct refutation *base;
 };
 
@@ -239,7 +238,7 @@ void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, st
 		     const struct kg_path *path, const struct seen_all *seen, const struct kg_expr_value *wanted, struct kg_word condition,
 		     const struct refutation *base)
 {
-	struct adding a = {j, obligation, r, m, path, seen, wanted, condition, base};
+	struct adding a = {j, obligation, r, m, path, seen, wanted, base};
 	const struct seen_change *nearest = NULL;
 	struct verdict nearest_verdict = {0};
 	struct kg_word nearest_differs = condition;
@@ -247,6 +246,11 @@ void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, st
 	if (wanted->kind != KG_EXPR_NUMBER && wanted->kind != KG_EXPR_POINTER) {
 		result_unknown(r, "what is added up is not a number");
 		return;
+	}
+	if (obligation->aggregate == KG_AGGREGATE_MIN) { /* what is larger is a loss, and named among them (loss.c); it is not held against a program */
+		condition = both(&a, condition, op(&a, KG_OP_SLE, wanted->word, KG_WORD(MIN_FROM)));
+		if (kg_symex_can(m->x, condition) == KG_NO)
+			return;
 	}
 	for (guint i = 0; i < seen->changes->len; i++) {
 		const struct seen_change *c = &g_array_index(seen->changes, struct seen_change, i);

@@ -423,6 +423,8 @@ static void find_uncovered(struct judge *j)
 		if (p->kind != KG_PROBE_BEGIN && p->kind != KG_PROBE_END && !g_hash_table_contains(j->covered, GUINT_TO_POINTER(i + 1)))
 			g_ptr_array_add(j->proof->uncovered, g_strdup_printf("%s: no obligation is about this probe", p->attach ? p->attach : p->section));
 	}
+	for (guint i = 0; j->contract && i < j->contract->left->len; i++)
+		g_ptr_array_add(j->proof->uncovered, g_strdup(j->contract->left->pdata[i]));
 }
 
 static void say_assumptions(struct judge *j)

@@ -145,6 +145,17 @@ static int assume_visits(struct telling *t, struct kg_error *err)
 	return 0;
 }
 
+/* An array or struct is a place, which at the end holds something else: what is kept is what is there now. */
+static int read_now(struct kg_expr_value *value, const struct kg_expr_env *env, struct kg_error *err)
+{
+	if (value->kind != KG_EXPR_OBJECT)
+		return 0;
+	int r = kg_expr_bytes(value, env, &value->bytes, &value->n_bytes, err);
+	if (r == 0)
+		value->kind = KG_EXPR_BYTES;
+	return r;
+}
+
 /* Values of the beginning that the end may name, and the duration. */
 static int keep_values(struct telling *t, struct kg_error *err)
 {
@@ -161,6 +172,9 @@ static int keep_values(struct telling *t, struct kg_error *err)
 
 		kg_symex_look_at(t->x, first->event);
 		r = kg_expr_eval(name->expr.node, &first->env, &value, err);
+		if (r)
+			return r;
+		r = read_now(&value, &first->env, err);
 		if (r)
 			return r;
 		g_hash_table_insert(last->values, name->name, g_memdup2(&value, sizeof(value)));

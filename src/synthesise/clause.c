@@ -379,7 +379,7 @@ static gboolean is_plain(const char *e)
 static gboolean measure_call(const struct site_ctx *c, guint k, GString *out)
 {
 	const struct kg_intent *in = c->plan->intent;
-	enum kg_unit unit = kg_plan_hist_unit(in);
+	enum kg_unit unit = kg_intent_hist_unit(in);
 	gint64 div = kg_unit_ns(unit);
 	_cleanup_value_ struct value v = {0};
 

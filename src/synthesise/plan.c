@@ -33,22 +33,6 @@ struct plan *kg_plan_free(struct plan *plan)
 	return NULL;
 }
 
-gint64 kg_unit_ns(enum kg_unit unit)
-{
-	return unit == KG_UNIT_US ? 1000 : unit == KG_UNIT_MS ? 1000000 : 1;
-}
-
-enum kg_unit kg_plan_hist_unit(const struct kg_intent *in)
-{
-	if (in->display)
-		return in->display;
-	if (in->measure == KG_MEASURE_LHIST && (in->lhist_step % 1000 || in->lhist_min % 1000 || in->lhist_max % 1000))
-		return KG_UNIT_NS;
-	if (in->measure == KG_MEASURE_LHIST && in->lhist_step % 1000000 == 0 && in->lhist_min % 1000000 == 0 && in->lhist_max % 1000000 == 0)
-		return KG_UNIT_MS;
-	return KG_UNIT_US;
-}
-
 /* join() prints by itself, on a line of its own: no column can hold it. */
 static gboolean is_value(const struct kg_card_expr *e)
 {
@@ -249,7 +233,7 @@ static char *map_name(const struct plan *plan)
 	const struct kg_intent *in = plan->intent;
 	GString *name = g_string_new("@");
 	const char *what = in->value && !strcmp(in->value, KG_DURATION)
-				   ? (in->measure == KG_MEASURE_HIST || in->measure == KG_MEASURE_LHIST ? kg_unit_name(kg_plan_hist_unit(in)) : "ns")
+				   ? (in->measure == KG_MEASURE_HIST || in->measure == KG_MEASURE_LHIST ? kg_unit_name(kg_intent_hist_unit(in)) : "ns")
 				   : in->value;
 
 	g_string_append(name, g_str_has_prefix(plan->card->name, "tracepoint:") ? strrchr(plan->card->name, ':') + 1 : plan->card->name);

@@ -43,10 +43,6 @@ int kg_clauses(const struct plan *plan, GString *out, struct kg_error *err);
 
 /* The field as KG_DURATION's own card field where the card carries its duration in a field; else NULL. */
 const char *kg_plan_duration_field(const struct kg_card *card, const struct kg_card_way *way);
-/* Factor from a duration's unit to nanoseconds. */
-gint64 kg_unit_ns(enum kg_unit unit);
-/* The unit in which a histogram of durations counts. */
-enum kg_unit kg_plan_hist_unit(const struct kg_intent *intent);
 gboolean kg_plan_is_kept(const struct plan *plan, const char *field, const struct kept **ret);
 enum kg_unit kg_plan_unit(const struct plan *plan, const char *field);
 /* The fields that a printed line has, in order: time and process first where they are known. Owned array of borrowed names. */

@@ -66,7 +66,7 @@ static struct kg_run_columns *map_columns(const struct plan *plan)
 		g_clear_pointer(&c->value.title, g_free);
 		c->value.title = is_hist ? g_strdup(title_of(plan, in->value)) : g_strdup_printf("%s %s", kg_measure_name(in->measure), title_of(plan, in->value));
 		if (is_hist && !strcmp(in->value, KG_DURATION))
-			c->value.unit = kg_plan_hist_unit(in);
+			c->value.unit = kg_intent_hist_unit(in);
 	}
 	c->top = in->top;
 	c->is_final_hidden = in->is_rate;
@@ -202,7 +202,7 @@ static void write_head(const struct kg_intent *in, const GPtrArray *plans, GStri
 	} else if (in->value) {
 		enum kg_unit unit = kg_plan_unit(plans->pdata[0], in->value);
 		if (!strcmp(in->value, KG_DURATION) && (in->measure == KG_MEASURE_HIST || in->measure == KG_MEASURE_LHIST))
-			unit = kg_plan_hist_unit(in);
+			unit = kg_intent_hist_unit(in);
 		g_string_append_printf(out, "// unit: %s\n", kg_unit_name(unit));
 	}
 	g_string_append_c(out, '\n');

@@ -22,6 +22,17 @@ const char *kg_filter_op_name(enum kg_filter_op op)
 	return names[op];
 }
 
+enum kg_unit kg_intent_hist_unit(const struct kg_intent *in)
+{
+	if (in->display)
+		return in->display;
+	if (in->measure == KG_MEASURE_LHIST && (in->lhist_step % 1000 || in->lhist_min % 1000 || in->lhist_max % 1000))
+		return KG_UNIT_NS;
+	if (in->measure == KG_MEASURE_LHIST && in->lhist_step % 1000000 == 0 && in->lhist_min % 1000000 == 0 && in->lhist_max % 1000000 == 0)
+		return KG_UNIT_MS;
+	return KG_UNIT_US;
+}
+
 static const struct kg_standard_field standard[] = {
 	{"comm", KG_UNIT_STRING, "comm", TRUE, "process"},
 	{"pid", KG_UNIT_PID, "pid", TRUE, "process id"},

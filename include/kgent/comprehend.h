@@ -1,0 +1,19 @@
+/**
+ * @file
+ * Comprehend: from what is asked to a contract, which says what any right program for it must do.
+ *
+ * Made from the intent and the event cards, never from a program: so a wrong program can't talk its way through, whoever wrote it. Each way in which
+ * a card can be observed on this kernel is an alternative (`either`), and a program is judged by the one whose attach points it has.
+ */
+#pragma once
+
+#include <kgent/contract.h>
+#include <kgent/intent.h>
+
+/**
+ * @param title    the request in words: the contract's `for`
+ * @param profile  of the kernel that the program is for
+ * @param ret      0: the contract, the caller's
+ * @return 0; -KG_E_UNSUPPORTED: no contract can be made of it, and why
+ */
+int kg_comprehend(const struct kg_intent *intent, struct kg_profile *profile, const char *title, struct kg_contract **ret, struct kg_error *err);
