@@ -255,14 +255,12 @@ static gboolean cases_of(struct view *v, GPtrArray **ret)
 }
 
 /* Case [k]. They are disjoint; the last can be all the rest. */
-static void assume_case(const GPtrArray *cases, guint k, json_t *clause)
+static void assume_case(const GPtrArray *cases, guint k, json_t *assume)
 {
-	json_t *assume = json_array();
 	gboolean is_rest = !strcmp(cases->pdata[k], "1");
 
 	for (guint i = is_rest ? 0 : k; i < k + !is_rest; i++)
 		json_array_append_new(assume, is_rest ? json_sprintf("!(%s)", (char *)cases->pdata[i]) : json_string(cases->pdata[i]));
-	json_object_set_new(clause, "assume", assume);
 }
 
 static json_t *points_json(const struct kg_card_site *site)
@@ -288,8 +286,9 @@ static json_t *clause_of(struct view *v, const GPtrArray *cases, guint k)
 		json_object_set_new(clause, "span", span = span_json(v));
 	else
 		json_object_set_new(clause, "on", points_json(v->mode == VIEW_BEGIN ? v->begin : v->end));
+	json_object_set_new(clause, "assume", v->assume = json_array());
 	if (cases)
-		assume_case(cases, k, clause);
+		assume_case(cases, k, v->assume);
 	ok = view_conditions(v, conditions);
 	ok = ok && (is_print || validity(v, conditions));
 	ok = ok && (is_print ? show(v, conditions, clause, &always) : aggregate(v, k, clause) && keys(v, k, clause));
@@ -302,6 +301,8 @@ static json_t *clause_of(struct view *v, const GPtrArray *cases, guint k)
 	v->keep = NULL;
 	if (!json_object_size(v->where))
 		json_object_del(clause, "where");
+	if (!json_array_size(v->assume))
+		json_object_del(clause, "assume");
 	if (!ok) {
 		json_decref(clause);
 		return NULL;
@@ -317,8 +318,10 @@ static gboolean site_clauses(struct view *v, json_t *list)
 
 	v->where = json_object(); /* the names are made again for each clause */
 	v->keep = json_object();
+	v->assume = json_array();
 	if (v->intent->measure != KG_MEASURE_PRINT)
 		ok = cases_of(v, &cases);
+	json_decref(v->assume);
 	json_decref(v->where);
 	json_decref(v->keep);
 	for (guint k = 0; ok && k < (cases ? cases->len : 1); k++) {

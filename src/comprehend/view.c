@@ -261,6 +261,27 @@ static gboolean duration(struct view *v, struct view_value *ret)
 	return TRUE;
 }
 
+/*
+ * A field of 32 bits has room for what is no error number, and for one that can't be negated. Results of calls have all of a register's bits.
+ * Source: include/linux/err.h, MAX_ERRNO, Linux 6.18.
+ */
+static void assume_errno(struct view *v, const struct view_value *value)
+{
+	for (guint i = 0; value->unit == KG_UNIT_ERRNO && i < value->expr->len; i++) {
+		const char *expr = value->expr->pdata[i];
+		g_autofree char *text = g_strdup_printf("%s <= 4095", expr);
+		gsize k;
+		json_t *one;
+
+		if (strcmp(expr, "-args->ret") && strcmp(expr, "-retval") && strchr(expr, '>')) {
+			json_array_foreach(v->assume, k, one)
+				if (!strcmp(json_string_value(one), text))
+					return;
+			json_array_append_new(v->assume, json_string(text));
+		}
+	}
+}
+
 gboolean view_value(struct view *v, const char *field, struct view_value *ret)
 {
 	const struct kg_card_field *f = kg_card_field(v->card, field);
@@ -274,6 +295,7 @@ gboolean view_value(struct view *v, const char *field, struct view_value *ret)
 		return duration(v, ret);
 	if (v->mode == VIEW_BEGIN ? at_begin != NULL : at_end != NULL) {
 		take_cases(v, v->mode == VIEW_BEGIN ? v->begin : v->end, v->mode == VIEW_BEGIN ? at_begin : at_end, ret);
+		assume_errno(v, ret);
 		return TRUE;
 	}
 	if (v->mode == VIEW_BOTH && at_begin) {

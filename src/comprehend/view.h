@@ -26,6 +26,7 @@ struct view {
 	const struct kg_card_site *begin; /* VIEW_BEGIN, VIEW_BOTH */
 	const struct kg_card_site *end;   /* all but VIEW_BEGIN */
 	json_t *where, *keep;             /* names of the clause so far: text -> text */
+	json_t *assume;                   /* what the kernel sees to: texts */
 	struct kg_error *err;
 };
 
