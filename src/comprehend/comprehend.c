@@ -333,6 +333,65 @@ static gboolean site_clauses(struct view *v, json_t *list)
 	return ok;
 }
 
+/* ---------------------------------------------------------------- clauses that differ in their places only */
+
+/* What is said of the event, without where it is seen. */
+static json_t *body_of(const json_t *clause)
+{
+	json_t *body = json_deep_copy(clause), *span = json_object_get(body, "span");
+
+	json_object_del(body, "on");
+	json_object_del(span, "from");
+	json_object_del(span, "to");
+	return body;
+}
+
+static json_t *as_list(json_t *item)
+{
+	return json_is_array(item) ? json_incref(item) : json_pack("[O]", item);
+}
+
+/* The places of [from] join those of [to], under [key]. */
+static void join(json_t *to, const json_t *from, const char *key)
+{
+	json_t *list = as_list(json_object_get(to, key)), *more = as_list(json_object_get(from, key));
+
+	json_array_extend(list, more);
+	json_object_set_new(to, key, list);
+	json_decref(more);
+}
+
+/* Two spans with one beginning, or with one end, are one span; so are two points of which the same is said. */
+static gboolean merge_two(json_t *a, const json_t *b)
+{
+	json_t *body_a = body_of(a), *body_b = body_of(b), *span_a = json_object_get(a, "span"), *span_b = json_object_get(b, "span");
+	gboolean same = json_equal(body_a, body_b);
+
+	json_decref(body_a);
+	json_decref(body_b);
+	if (!same)
+		return FALSE;
+	if (!span_a)
+		join(a, b, "on");
+	else if (json_equal(json_object_get(span_a, "from"), json_object_get(span_b, "from")))
+		join(span_a, span_b, "to");
+	else if (json_equal(json_object_get(span_a, "to"), json_object_get(span_b, "to")))
+		join(span_a, span_b, "from");
+	else
+		return FALSE;
+	return TRUE;
+}
+
+static void merge(json_t *clauses)
+{
+	for (gsize i = 0; i < json_array_size(clauses); i++)
+		for (gsize k = i + 1; k < json_array_size(clauses);)
+			if (merge_two(json_array_get(clauses, i), json_array_get(clauses, k)))
+				json_array_remove(clauses, k);
+			else
+				k++;
+}
+
 /* ---------------------------------------------------------------- ways */
 
 static gboolean any_when(const GPtrArray *sites)
@@ -417,6 +476,8 @@ static json_t *way_clauses(struct view *v)
 				return NULL;
 			}
 		}
+	merge(list); /* ends first: then the beginnings of one end are alike */
+	merge(list);
 	return list;
 }
 

@@ -39,9 +39,15 @@ void add_condition(GPtrArray *list, const char *text)
 		g_ptr_array_add(list, g_strdup(text));
 }
 
+/* Would it be torn apart beside a comparison? An arrow is no operator. */
 static gboolean needs_parens(const char *s)
 {
-	return strpbrk(s, "|?&") != NULL;
+	for (; *s; s++)
+		if (*s == '-' && s[1] == '>')
+			s++;
+		else if (strchr("|?&<>=", *s))
+			return TRUE;
+	return FALSE;
 }
 
 static char *in_parens(const char *s, gboolean yes)
@@ -282,6 +288,18 @@ static void assume_errno(struct view *v, const struct view_value *value)
 	}
 }
 
+/* str(arg0, arg1): how long it is depends on the event, and contracts have no words for that. */
+static gboolean has_known_length(struct view *v, const char *field, const struct kg_card_expr *e)
+{
+	for (guint i = 0; e && i < e->cases->len; i++) {
+		const char *expr = ((const struct kg_card_case *)e->cases->pdata[i])->expr, *comma = strrchr(expr, ',');
+
+		if (g_str_has_prefix(expr, "str(") && comma && !g_ascii_isdigit(comma[1 + strspn(comma + 1, " ")]))
+			return fail(v, field, "is as long as the event says, which a contract can't say");
+	}
+	return TRUE;
+}
+
 gboolean view_value(struct view *v, const char *field, struct view_value *ret)
 {
 	const struct kg_card_field *f = kg_card_field(v->card, field);
@@ -293,6 +311,8 @@ gboolean view_value(struct view *v, const char *field, struct view_value *ret)
 				   .unit = f ? f->unit : s ? s->unit : KG_UNIT_NONE};
 	if (!strcmp(field, KG_DURATION) && !f)
 		return duration(v, ret);
+	if (!has_known_length(v, field, at_begin) || !has_known_length(v, field, at_end))
+		return FALSE;
 	if (v->mode == VIEW_BEGIN ? at_begin != NULL : at_end != NULL) {
 		take_cases(v, v->mode == VIEW_BEGIN ? v->begin : v->end, v->mode == VIEW_BEGIN ? at_begin : at_end, ret);
 		assume_errno(v, ret);
@@ -314,7 +334,7 @@ gboolean view_value(struct view *v, const char *field, struct view_value *ret)
 static char *compare(const struct kg_filter *f, const char *expr)
 {
 	g_autoptr(GString) quoted = g_string_new(NULL);
-	g_autofree char *left = in_parens(expr, !f->is_text && (needs_parens(expr) || strpbrk(expr, "<>=") != NULL));
+	g_autofree char *left = in_parens(expr, !f->is_text && needs_parens(expr));
 
 	if (!f->is_text)
 		return g_strdup_printf("%s %s %" G_GINT64_FORMAT, left, kg_filter_op_name(f->op), f->number);
