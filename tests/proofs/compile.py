@@ -97,7 +97,7 @@ def main():
         for case, (what, why) in zip(found, pool.map(lambda c: try_one(c, args, tmp), found)):
             counts[what] += 1
             if what != "ok" or args.v:
-                print(f"{what} {case.name}: {why}" if why else f"{what} {case.name}")
+                print(f"{'skip:' if what == 'skip' else what} {case.name}{': ' + why if why else ''}")
     shutil.rmtree(tmp)
     print(f"{counts['ok']} passed, {counts['not ok']} failed, {counts['skip']} skipped")
     return bool(counts["not ok"] or not found)

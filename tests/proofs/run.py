@@ -135,7 +135,7 @@ def main():
             counts[outcome] += 1
             kind = os.path.basename(os.path.dirname(case.path))
             if outcome != "ok" or "--list" in flags:
-                print("%s %s/%s%s" % ({"ok": "ok", "failed": "not ok", "skipped": "skipped"}[outcome], kind, case.name,
+                print("%s %s/%s%s" % ({"ok": "ok", "failed": "not ok", "skipped": "skip:"}[outcome], kind, case.name,
                                       "".join("\n    " + line for line in lines) if outcome == "failed" else ": " + "; ".join(lines) if lines else ""))
             if proof:
                 times.append((proof["took_ns"] / 1e6, case.name))
