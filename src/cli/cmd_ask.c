@@ -104,27 +104,6 @@ static int apply_options(struct asking *a)
 	return code;
 }
 
-/*
- * What any right program must do, whoever writes it. Of a sentence that the builtin engine does not understand there is no contract, and the
- * verdict says that nothing was proved.
- */
-static int comprehend(struct asking *a)
-{
-	_cleanup_error_ struct kg_error err = {0};
-	struct kg_intent *own = NULL; /* where the builtin engine has no turn it understands all the same */
-	struct kg_refusal *refusal = NULL;
-
-	if (!a->intent && !a->refusal && !a->args.command && !kg_understand(a->knowledge.lexicon, a->profile, a->args.prompt, &own, &refusal, &err) &&
-	    a->args.pid)
-		kg_ask_restrict(&a->args, a->args.pid, own);
-	if (a->intent || own)
-		kg_comprehend(a->intent ? a->intent : own, a->profile, a->args.prompt, &a->contract, &err);
-	a->no_contract = g_strdup(a->contract ? NULL : a->intent || own ? err.msg : "the sentence was not understood");
-	kg_intent_free(own);
-	kg_refusal_free(refusal);
-	return GO_ON;
-}
-
 static int explain(struct asking *a)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -165,6 +144,28 @@ static int synthesise(struct asking *a)
 	kg_cli_error(a->cli, &a->err);
 	/* That this kernel has no attach point for it is a fact of the environment; anything else kgent can't do. */
 	return a->err.code == KG_E_UNSUPPORTED ? KG_EXIT_ENVIRONMENT : kg_cli_exit(&a->err);
+}
+
+/*
+ * What any right program must do, whoever writes it. Of a sentence that the builtin engine does not understand there is no contract, and the
+ * verdict says that nothing was proved.
+ */
+static int comprehend(struct asking *a)
+{
+	_cleanup_error_ struct kg_error err = {0};
+	struct kg_intent *own = NULL; /* where the builtin engine has no turn it understands all the same */
+	struct kg_refusal *refusal = NULL;
+	const struct kg_comprehend_opts opts = {.is_rendered = a->candidate != NULL};
+
+	if (!a->intent && !a->refusal && !a->args.command && !kg_understand(a->knowledge.lexicon, a->profile, a->args.prompt, &own, &refusal, &err) &&
+	    a->args.pid)
+		kg_ask_restrict(&a->args, a->args.pid, own);
+	if (a->intent || own)
+		kg_comprehend(a->intent ? a->intent : own, a->profile, &opts, a->args.prompt, &a->contract, &err);
+	a->no_contract = g_strdup(a->contract ? NULL : a->intent || own ? err.msg : "the sentence was not understood");
+	kg_intent_free(own);
+	kg_refusal_free(refusal);
+	return GO_ON;
 }
 
 /* ---------------------------------------------------------------- checking and showing */
@@ -346,9 +347,9 @@ static int (*const steps[])(struct asking *) = {
 	open_knowledge,
 	understand,
 	apply_options,
-	comprehend,
 	explain,
 	synthesise,
+	comprehend,
 	kg_ask_model, /* where the builtin engine has no program; its answers are checked there, too */
 	check,        /* proof and trials are rows of it */
 	show,

@@ -31,7 +31,7 @@ int kg_knowledge_contract(const struct kg_cli *cli, const char *sentence, struct
 	if (r == 0)
 		r = kg_understand(knowledge.lexicon, profile, sentence, &intent, &refusal, err);
 	if (r == 0)
-		r = kg_comprehend(intent, profile, sentence, ret, err);
+		r = kg_comprehend(intent, profile, NULL, sentence, ret, err);
 	if (refusal) {
 		kg_show_refusal(refusal, "a contract can be written by hand: docs/contracts.md");
 		kg_error_clear(err);

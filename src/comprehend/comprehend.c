@@ -35,9 +35,12 @@ static gboolean is_histogram(const struct kg_intent *in)
 	return in->measure == KG_MEASURE_HIST || in->measure == KG_MEASURE_LHIST;
 }
 
-static const char *unit_name(const struct kg_intent *in)
+/* In which durations are shown. */
+static enum kg_unit time_unit(const struct view *v)
 {
-	return kg_unit_name(is_histogram(in) ? kg_intent_hist_unit(in) : KG_UNIT_NS);
+	if (is_histogram(v->intent))
+		return kg_intent_hist_unit(v->intent);
+	return v->is_rendered ? KG_UNIT_NS : v->intent->display ? v->intent->display : KG_UNIT_US;
 }
 
 static void set_lhist(json_t *map, const struct kg_intent *in, int64_t ns_per_unit)
@@ -50,7 +53,7 @@ static void set_lhist(json_t *map, const struct kg_intent *in, int64_t ns_per_un
 static json_t *latency_json(const struct view *v)
 {
 	const struct kg_intent *in = v->intent;
-	json_t *latency = json_pack("{s:s, s:s}", "what", "duration", "unit", unit_name(in)), *range;
+	json_t *latency = json_pack("{s:s, s:s}", "what", "duration", "unit", kg_unit_name(time_unit(v))), *range;
 
 	if (in->measure == KG_MEASURE_LHIST) {
 		range = json_object();
@@ -80,8 +83,8 @@ static gboolean aggregate(struct view *v, guint k, json_t *clause)
 	if (!view_value(v, in->value, &value))
 		return FALSE;
 	map = value_json(view_title(v, in->value), value.expr->pdata[MIN(k, value.expr->len - 1)]);
-	if (is_histogram(in) && !strcmp(in->value, KG_DURATION))
-		json_object_set_new(map, "as", json_string(unit_name(in)));
+	if (!strcmp(in->value, KG_DURATION))
+		json_object_set_new(map, "as", json_string(kg_unit_name(time_unit(v))));
 	if (in->measure == KG_MEASURE_LHIST)
 		set_lhist(map, in, kg_unit_ns(strcmp(in->value, KG_DURATION) ? value.unit : kg_intent_hist_unit(in)));
 	json_object_set_new(clause, kg_measure_name(in->measure), map);
@@ -130,6 +133,16 @@ static char *and_also(const GPtrArray *conditions, const char *a, const char *b)
 	return all_of(all);
 }
 
+/* `as`, where it does not follow from the type. Ports are told apart from other numbers, so that either stands where it likes. */
+static const char *shown_as(const struct view *v, const char *field, enum kg_unit unit)
+{
+	if (!strcmp(field, KG_DURATION) && !kg_card_field(v->card, field))
+		return kg_unit_name(time_unit(v));
+	if (unit == KG_UNIT_PORT && !v->is_rendered)
+		return "port";
+	return unit == KG_UNIT_FLAGS || unit == KG_UNIT_ADDRESS ? "hex" : NULL;
+}
+
 /* *ret_always: something is shown of each event. */
 static gboolean show(struct view *v, const GPtrArray *conditions, json_t *clause, gboolean *ret_always)
 {
@@ -153,8 +166,10 @@ static gboolean show(struct view *v, const GPtrArray *conditions, json_t *clause
 			json_t *one = value_json(view_title(v, field), value.expr->pdata[k]);
 			g_autofree char *when = and_also(conditions, value.valid, value.when->len ? value.when->pdata[k] : NULL);
 
-			if (value.unit == KG_UNIT_FLAGS || value.unit == KG_UNIT_ADDRESS)
-				json_object_set_new(one, "as", json_string("hex"));
+			const char *as = shown_as(v, field, value.unit);
+
+			if (as)
+				json_object_set_new(one, "as", json_string(as));
 			if (when)
 				json_object_set_new(one, "when", json_string(when));
 			*ret_always = *ret_always || !when;
@@ -163,6 +178,8 @@ static gboolean show(struct view *v, const GPtrArray *conditions, json_t *clause
 	}
 	if (!json_array_size(list))
 		json_object_del(clause, "show");
+	else if (json_array_size(list) > 1 && !v->is_rendered)
+		json_object_set_new(clause, "in order", json_true());
 	return TRUE;
 }
 
@@ -482,7 +499,7 @@ static json_t *way_clauses(struct view *v)
 }
 
 /* All alternatives of one event: arrays of clauses. */
-static GPtrArray *event_alternatives(const struct kg_intent *in, guint which, struct kg_profile *profile, struct kg_error *err)
+static GPtrArray *event_alternatives(const struct kg_intent *in, guint which, struct kg_profile *profile, gboolean is_rendered, struct kg_error *err)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(alternative_free);
 	const struct kg_card *card = in->events->pdata[which];
@@ -492,7 +509,7 @@ static GPtrArray *event_alternatives(const struct kg_intent *in, guint which, st
 	for (guint from = 0, at = 0; kg_card_resolve(card, profile, from, &way, &at, &none) == 0; from = at + 1) {
 		for (guint mode = 0; mode < VIEW_MODES; mode++) {
 			_cleanup_error_ struct kg_error why = {0};
-			struct view v = {.intent = in, .card = card, .way = way, .mode = mode, .err = &why,
+			struct view v = {.intent = in, .is_rendered = is_rendered, .card = card, .way = way, .mode = mode, .err = &why,
 					 .only_ok = g_ptr_array_find(in->only_ok, card, NULL)};
 			json_t *clauses = fits(&v) ? way_clauses(&v) : NULL;
 
@@ -629,7 +646,8 @@ static int check_apart(const struct kg_intent *in, const GPtrArray *events, stru
 	return 0;
 }
 
-static int contract_json(const struct kg_intent *in, struct kg_profile *profile, const char *title, json_t **ret, struct kg_error *err)
+static int contract_json(const struct kg_intent *in, struct kg_profile *profile, gboolean is_rendered, const char *title, json_t **ret,
+			 struct kg_error *err)
 {
 	g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func(list_free);
 	json_t *contract, *either, *left;
@@ -637,7 +655,7 @@ static int contract_json(const struct kg_intent *in, struct kg_profile *profile,
 
 	for (guint i = 0; i < in->events->len; i++) {
 		_cleanup_error_ struct kg_error why = {0};
-		g_ptr_array_add(events, event_alternatives(in, i, profile, &why));
+		g_ptr_array_add(events, event_alternatives(in, i, profile, is_rendered, &why));
 		if (!((GPtrArray *)events->pdata[i])->len)
 			return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "%s", why.msg);
 	}
@@ -660,12 +678,13 @@ static int contract_json(const struct kg_intent *in, struct kg_profile *profile,
 	return 0;
 }
 
-int kg_comprehend(const struct kg_intent *in, struct kg_profile *profile, const char *title, struct kg_contract **ret, struct kg_error *err)
+int kg_comprehend(const struct kg_intent *in, struct kg_profile *profile, const struct kg_comprehend_opts *opts, const char *title,
+		  struct kg_contract **ret, struct kg_error *err)
 {
 	g_autoptr(GPtrArray) diags = kg_diags_new();
 	json_t *contract = NULL;
 	char *text;
-	int r = contract_json(in, profile, title, &contract, err);
+	int r = contract_json(in, profile, opts && opts->is_rendered, title, &contract, err);
 
 	if (r)
 		return r;

@@ -19,6 +19,7 @@ enum view_mode {
 /* One clause in the making. */
 struct view {
 	const struct kg_intent *intent;
+	gboolean is_rendered;
 	const struct kg_card *card;
 	const struct kg_card_way *way;
 	enum view_mode mode;

@@ -61,6 +61,7 @@ static void prove(const char *ask, const struct kg_candidate *candidate, const s
 
 static void ask_intent(const char *ask, const struct kg_intent *intent)
 {
+	static const struct kg_comprehend_opts rendered = {.is_rendered = TRUE};
 	struct kg_candidate *candidate = NULL;
 	struct kg_contract *contract = NULL;
 	_cleanup_error_ struct kg_error err = {0};
@@ -69,7 +70,7 @@ static void ask_intent(const char *ask, const struct kg_intent *intent)
 		tell("no program", ask, err.msg);
 		return;
 	}
-	if (kg_comprehend(intent, profile, ask, &contract, &err)) {
+	if (kg_comprehend(intent, profile, &rendered, ask, &contract, &err)) {
 		if (shows)
 			fprintf(stderr, "%s\n", candidate->program);
 		tell("no contract", ask, err.msg);

@@ -58,7 +58,7 @@ static char *contract_of(const char *ask)
 
 	if (kg_understand(lexicon, profile, ask, &intent, &no, &err))
 		ret = g_strdup_printf("refused: %s\n", no ? no->why : err.msg);
-	else if (kg_comprehend(intent, profile, ask, &contract, &err))
+	else if (kg_comprehend(intent, profile, NULL, ask, &contract, &err))
 		ret = g_strdup_printf("no contract: %s\n", err.msg);
 	else
 		ret = kg_contract_yaml(contract);
@@ -118,7 +118,7 @@ static gboolean check_request(struct kg_intent *intent, const char *what, void *
 	_cleanup_error_ struct kg_error err = {0};
 
 	tally->n++;
-	if (kg_comprehend(intent, profile, what, &contract, &err)) {
+	if (kg_comprehend(intent, profile, NULL, what, &contract, &err)) {
 		assert_int_equal(err.code, KG_E_UNSUPPORTED);
 		if (g_getenv("KGENT_VERBOSE"))
 			print_message("%s.%s: no contract: %s\n", card->name, what, err.msg);
