@@ -155,6 +155,18 @@ struct btf *kg_btf_read(const void *data, gsize size, char **ret_why);
 /** The value of an enumerator in BTF ("TCP_ESTABLISHED"). */
 int kg_profile_enumerator(struct kg_profile *p, const char *name, int64_t *ret);
 
+/**
+ * The text of a tracepoint's format file ("block:block_rq_issue"), as tracefs shows it.
+ * @param ret_len its length; it is not ended by a NUL
+ * @return borrowed, or NULL: there is none, or it is damaged
+ */
+const char *kg_profile_format(struct kg_profile *p, const char *target, gsize *ret_len);
+/**
+ * Append the lines of the list of traceable functions ("tcp_connect\n", "nf_conntrack_in [nf_conntrack]\n") whose names match [pattern] (* stands for any
+ * text). Where that list can't be read, of those that may be traceable.
+ */
+void kg_profile_function_lines(struct kg_profile *p, const char *pattern, GString *out);
+
 /** Does this system have syscall NAME as tracepoints (sys_enter_NAME and sys_exit_NAME)? */
 gboolean kg_profile_has_syscall(struct kg_profile *p, const char *name);
 /** Does the ELF file [path] define the function symbol [name] (dynamic or static table)? Follows no search path. */
