@@ -82,14 +82,15 @@ static gboolean is_known_program(struct answers *a, const union bpf_attr *attr)
 }
 
 /*
- * The first call of a helper decides: they are tried one by one, without arguments. A helper that is there is refused for its arguments (EACCES), one that is not
- * is told by the verifier's log, as libbpf's own test reads it too. Without a log the program is one that can be loaded as it is.
+ * The first call of a helper decides: they are tried one by one, without arguments. Where a log is asked for, the verifier's tells which it is, as the kernel's
+ * would: refused for its arguments, or not known. libbpf's own test reads it, too. Without a log the program is one that can be loaded as it is.
  */
 static int try_program(struct answers *a, pid_t pid, const union bpf_attr *attr)
 {
-	static const char unknown[] = "invalid func unknown\n";
+	static const char unknown[] = "invalid func unknown\n", refused[] = "R1 type=ctx expected=fp\n";
 	struct bpf_insn insns[MAX_TEST_INSNS];
-	gboolean has_log = attr->log_level && attr->log_buf && attr->log_size > sizeof(unknown);
+	gboolean has_log = attr->log_level && attr->log_buf && attr->log_size > sizeof(refused), is_there;
+	const char *log;
 
 	if (!is_known_program(a, attr))
 		return EINVAL;
@@ -100,11 +101,11 @@ static int try_program(struct answers *a, pid_t pid, const union bpf_attr *attr)
 	for (guint i = 0; i < attr->insn_cnt; i++) {
 		if (insns[i].code != (BPF_JMP | BPF_CALL) || insns[i].src_reg)
 			continue;
-		if (knows_helper(a->profile, insns[i].imm))
-			return has_log ? EACCES : 0;
-		if (has_log && !move_memory(process_vm_writev, pid, attr->log_buf, (void *)unknown, sizeof(unknown)))
+		is_there = knows_helper(a->profile, insns[i].imm);
+		log = is_there ? refused : unknown;
+		if (has_log && !move_memory(process_vm_writev, pid, attr->log_buf, (void *)log, strlen(log) + 1))
 			a->is_blind = TRUE;
-		return EINVAL;
+		return !is_there ? EINVAL : has_log ? EACCES : 0;
 	}
 	return 0;
 }

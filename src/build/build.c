@@ -114,6 +114,7 @@ struct compiling {
 	const struct kg_build_opts *opts;
 	struct stage *stage;       /* NULL: bpftrace looks at the system itself */
 	struct answers answers;    /* with a stage */
+	gboolean is_refused;       /* the child could not be had as it is needed */
 	int object;                /* memory file */
 	struct kg_build_result *res;
 };
@@ -146,6 +147,7 @@ static gboolean lacks_facts(const struct compiling *c)
 		{"tracepoint not found", "tracepoints", NULL},
 		{"tracepoints not found", "tracepoints", NULL},
 		{"could not read traceable functions", "functions", NULL},
+		{" available for your kernel version", "functions", NULL},
 		{"Failed to resolve kernel symbol", NULL, "kaddr() needs the addresses of that kernel's symbols, which a profile does not have"},
 		{"file not found", NULL, "it includes headers that are not here: a profile has a kernel's types, and not its headers"},
 	};
@@ -155,7 +157,7 @@ static gboolean lacks_facts(const struct compiling *c)
 		const struct kg_source *source = rows[i].source ? kg_profile_source(p, rows[i].source) : NULL;
 		g_autofree char *why = NULL;
 
-		if (!says(c->res, rows[i].said) || (rows[i].source && source && source->state == KG_SOURCE_OK))
+		if (!says(c->res, rows[i].said) || (source && source->state != KG_SOURCE_MISSING))
 			continue;
 		why = rows[i].why ? g_strdup(rows[i].why)
 				  : g_strdup_printf("compiling needs the kernel's %s, and %s", rows[i].source, source && source->why ? source->why : "there are none");
@@ -270,7 +272,8 @@ static int compile(struct compiling *c, struct kg_error *err)
 	_cleanup_error_ struct kg_error e = {0};
 	int r = start(c, &child, &step, &e);
 
-	if (r && is_refused(c, step)) {
+	c->is_refused = r && is_refused(c, step);
+	if (c->is_refused) {
 		not_checked(c, &e);
 		return 0;
 	}
@@ -307,23 +310,50 @@ static int compile_staged(struct compiling *c, const char *program, struct kg_er
 	return r;
 }
 
+/* What this user sees of the running kernel is not all of it: that it fails says nothing, and why there was no stage says what to do. */
+static int compile_without(struct compiling *c, struct kg_error *err)
+{
+	struct kg_build_result *res = c->res;
+	g_autofree char *why = g_steal_pointer(&res->why), *mend = g_steal_pointer(&res->mend);
+	int r = compile(c, err);
+
+	if (r == 0 && res->outcome == KG_BUILD_FAILED)
+		set_unknown(res, why, mend);
+	return r;
+}
+
 /*
- * Another kernel is never seen but through its profile; the running one is where this user sees too little of it. Where that can't be had, it is
+ * Another kernel is never seen but through its profile; the running one is where this user sees too little of it. Where there can be no stage, it is
  * compiled with what this user sees.
  */
+static int compile_for(struct compiling *c, const char *program, struct kg_error *err)
+{
+	struct kg_profile *profile = c->opts->profile;
+	const struct kg_source *types = profile ? kg_profile_source(profile, "btf") : NULL;
+	gboolean is_running = !profile || kg_profile_is_running(profile), has_types = types && types->state != KG_SOURCE_MISSING;
+	int r;
+
+	if (is_running && (!profile || geteuid() == 0 || !has_types))
+		return compile(c, err);
+	if (!has_types) {
+		g_autofree char *why = g_strdup_printf("compiling for %s needs its types, and its profile has none", kg_profile_release(profile));
+
+		set_unknown(c->res, why, NULL);
+		return 0;
+	}
+	r = compile_staged(c, program, err);
+	return r == 0 && c->is_refused && is_running ? compile_without(c, err) : r;
+}
+
 static int build_with(const struct kg_bpftrace_input *in, const char *program, const struct kg_build_opts *opts, struct kg_build_result *res,
 		      struct kg_error *err)
 {
 	struct compiling c = {.in = in, .opts = opts, .object = memfd_create("program.o", MFD_CLOEXEC), .res = res};
-	gboolean is_running = !opts->profile || kg_profile_is_running(opts->profile);
 	int r;
 
 	if (c.object < 0)
 		return kg_error_set(err, KG_E_IO, STAGE, "can't make a memory file: %s", g_strerror(errno));
-	if (opts->profile && (!is_running || geteuid() != 0))
-		r = compile_staged(&c, program, err);
-	else
-		r = compile(&c, err);
+	r = compile_for(&c, program, err);
 	close(c.object);
 	return r;
 }

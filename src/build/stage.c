@@ -187,6 +187,7 @@ static char *take_word(const char **text)
 static int add_named(struct stage *s, const char *program, struct kg_error *err)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	const struct kg_source *source = kg_profile_source(s->profile, "functions");
 	GString *functions = g_string_new(NULL);
 	g_autofree char *before = NULL;
 	int r = 0;
@@ -209,8 +210,8 @@ static int add_named(struct stage *s, const char *program, struct kg_error *err)
 			before = g_steal_pointer(&word);
 		p += *p != 0;
 	}
-	if (functions->len)
-		add_text(s, TRACING "available_filter_functions", functions);
+	if (source && source->state != KG_SOURCE_MISSING)
+		add_text(s, TRACING "available_filter_functions", functions); /* empty too: that it is there is asked as well */
 	else
 		g_string_free(functions, TRUE);
 	return r;
@@ -241,15 +242,13 @@ int stage_new(const char *program, struct kg_profile *profile, struct stage *ret
 {
 	static const char *const folders[] = {"btf", "debug", "tracing", TRACING "events"};
 	g_autofree char *btf = kg_profile_btf_path(profile);
-	const struct kg_source *source = kg_profile_source(profile, "btf");
 	g_autoptr(GPtrArray) names = kg_profile_match(profile, KG_PROBE_TRACEPOINT, "*", 0);
 	int r;
 
 	*ret = (struct stage){.profile = profile, .btf = -1};
 	ret->entries = g_ptr_array_new_with_free_func(entry_free);
 	ret->folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	if (source && source->state != KG_SOURCE_MISSING)
-		ret->btf = open_types(btf);
+	ret->btf = open_types(btf);
 	for (guint i = 0; i < G_N_ELEMENTS(folders); i++)
 		add_folder(ret, folders[i]);
 	if (ret->btf >= 0)
