@@ -35,6 +35,8 @@ struct kg_profile_opts {
 	const char *cache_dir; /**< where caches go; NULL: $XDG_CACHE_HOME/kgent or ~/.cache/kgent; "" for no cache */
 	const char *tracefs;   /**< NULL: wherever it is mounted */
 	gboolean refresh;      /**< make anew even if the cache is good */
+	const char *const *same; /**< of the running kernel: further profiles that may be of it, NULL-terminated, or NULL. What this user can't see is taken
+				    from the first that has it; it must be of the same build and written by root or this user */
 };
 
 /** Open a profile. A missing source is not an error; it is reported by kg_profile_sources(). */
@@ -42,6 +44,14 @@ int kg_profile_open(const struct kg_profile_opts *opts, struct kg_profile **ret,
 struct kg_profile *kg_profile_free(struct kg_profile *p);
 /** Write [p] as a profile directory that kg_profile_open() with opts.dir opens. */
 int kg_profile_save(struct kg_profile *p, const char *dir, struct kg_error *err);
+
+/**
+ * Leave the running kernel's profile for all users of this machine, below kg_paths_shared(): an ordinary user's profile of the same kernel takes from
+ * it what only root can see (formats of tracepoints, the list of traceable functions). No addresses are in it.
+ * @param ret_dir where it is; owned; may be NULL
+ * @return 0; -KG_E_PERM: this user does not see it, or nobody would believe the directory; -KG_E_IO
+ */
+int kg_profile_share(struct kg_profile *p, char **ret_dir, struct kg_error *err);
 
 const char *kg_profile_release(const struct kg_profile *p); /**< "6.18.44" ... borrowed */
 const char *kg_profile_arch(const struct kg_profile *p);    /**< "x86_64"; borrowed */

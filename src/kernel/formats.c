@@ -298,7 +298,7 @@ void kg_gather_formats(struct kg_profile *p)
 	if (!systems) {
 		g_autofree char *why = g_strdup_printf("%s can't be read (%s)", events, g_strerror(errno));
 
-		kg_source_set(p, "tracepoints", KG_SOURCE_MISSING, 0, why, cost, errno == EACCES ? "sudo kgent doctor" : NULL);
+		kg_source_set(p, "tracepoints", KG_SOURCE_MISSING, 0, why, cost, errno == EACCES ? "sudo kgent kernel share" : NULL);
 		return;
 	}
 	g_ptr_array_sort(systems, compare_systems);
