@@ -295,7 +295,7 @@ static void check_boxed_build(struct checking *c, struct kg_check *check)
 	struct kg_load_opts opts;
 
 	load_opts(c, &opts);
-	const struct kg_load_result *res = boxed_load(&c->boxed, c->text, &opts, c->verdict->program);
+	const struct kg_load_result *res = boxed_load(&c->boxed, c->plain, &opts, c->verdict->program);
 
 	if (res->outcome == KG_LOAD_NOT_CHECKED && res->n_probes < 0) {
 		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", res->why);
@@ -545,7 +545,7 @@ static void check_boxed_load(struct checking *c, struct kg_check *check)
 	struct kg_load_opts opts;
 
 	load_opts(c, &opts);
-	const struct kg_load_result *res = boxed_load(&c->boxed, c->text, &opts, c->verdict->program);
+	const struct kg_load_result *res = boxed_load(&c->boxed, c->plain, &opts, c->verdict->program);
 	g_autofree char *who = g_strdup_printf("%s, in a sandbox,", c->boxed.box ? kg_sandbox_release(c->boxed.box) : c->boxed.kernel);
 
 	take_load(c, check, res, who);
