@@ -155,6 +155,11 @@ const GPtrArray *kg_profile_members(struct kg_profile *p, const char *type);
 int kg_profile_type(struct kg_profile *p, const char *type, struct kg_field *ret, struct kg_error *err);
 /** The file that vmlinux' BTF is read from; owned. It may not exist. */
 char *kg_profile_btf_path(const struct kg_profile *p);
+/**
+ * The types of vmlinux, and behind them those of [modules] (NULL-terminated; NULL: none), as one BTF. A module that has none is left out.
+ * @return owned (g_bytes_unref()), or NULL: the profile has no BTF
+ */
+GBytes *kg_profile_types(struct kg_profile *p, const char *const *modules);
 struct btf;
 /**
  * Parse BTF from anywhere with libbpf, after a look at its header and with all references held against what there is.

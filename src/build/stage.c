@@ -180,6 +180,33 @@ static char *take_word(const char **text)
 	return g_string_free(word, FALSE);
 }
 
+/* The modules that the functions of the list are in. */
+static char **modules_of(const char *functions)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GPtrArray *modules = g_ptr_array_new();
+
+	for (const char *s = functions; (s = strstr(s, " [")); s += 2) {
+		char *name = g_strndup(s + 2, strcspn(s + 2, "]\n"));
+
+		if (!g_hash_table_contains(seen, name))
+			g_ptr_array_add(modules, g_strdup(name));
+		g_hash_table_add(seen, name);
+	}
+	g_ptr_array_add(modules, NULL);
+	return (char **)g_ptr_array_free(modules, FALSE);
+}
+
+static int open_types(struct kg_profile *profile, const char *functions)
+{
+	g_auto(GStrv) modules = modules_of(functions);
+	g_autoptr(GBytes) types = kg_profile_types(profile, (const char *const *)modules);
+	gsize len = 0;
+	const void *data = types ? g_bytes_get_data(types, &len) : NULL;
+
+	return data ? kg_child_memfd("btf", data, len) : -1;
+}
+
 /*
  * Everything in the text that could be SYSTEM:NAME or KIND:FUNCTION, since a text need not parse to be compiled. A word too many costs a lookup;
  * none is left out, because a probe's parts stand side by side.
@@ -210,6 +237,7 @@ static int add_named(struct stage *s, const char *program, struct kg_error *err)
 			before = g_steal_pointer(&word);
 		p += *p != 0;
 	}
+	s->btf = open_types(s->profile, functions->str);
 	if (source && source->state != KG_SOURCE_MISSING)
 		add_text(s, TRACING "available_filter_functions", functions); /* empty too: that it is there is asked as well */
 	else
@@ -229,30 +257,18 @@ static void hide_headers(struct stage *s)
 		s->hidden[1] = g_strdup_printf("%s/kheaders-%s", tmp && *tmp ? tmp : "/tmp", u.release);
 }
 
-/* A copy: the child opens it once more, and what it may open there is another question. */
-static int open_types(const char *path)
-{
-	g_autofree char *data = NULL;
-	gsize len;
-
-	return g_file_get_contents(path, &data, &len, NULL) ? kg_child_memfd("btf", data, len) : -1;
-}
-
 int stage_new(const char *program, struct kg_profile *profile, struct stage *ret, struct kg_error *err)
 {
 	static const char *const folders[] = {"btf", "debug", "tracing", TRACING "events"};
-	g_autofree char *btf = kg_profile_btf_path(profile);
 	g_autoptr(GPtrArray) names = kg_profile_match(profile, KG_PROBE_TRACEPOINT, "*", 0);
 	int r;
 
 	*ret = (struct stage){.profile = profile, .btf = -1};
 	ret->entries = g_ptr_array_new_with_free_func(entry_free);
 	ret->folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	ret->btf = open_types(btf);
 	for (guint i = 0; i < G_N_ELEMENTS(folders); i++)
 		add_folder(ret, folders[i]);
-	if (ret->btf >= 0)
-		add(ret, "btf/vmlinux")->link = STAGE_BTF_FILE;
+	add(ret, "btf/vmlinux")->link = STAGE_BTF_FILE;
 	add_text(ret, SYMBOLS, g_string_new(NULL));
 	if (!kg_profile_is_running(profile))
 		hide_headers(ret);

@@ -327,3 +327,14 @@ field_offset() {
 	diff live staged
 	diff live unprivileged
 }
+
+@test "another kernel: functions and types of its modules" {
+	cat >modules.bt <<-'END'
+	kfunc:nf_conntrack_in { printf("%d\n", args->skb->len); }
+	kprobe:xfs_file_open { printf("%llu\n", ((struct xfs_inode *)arg0)->i_ino); }
+	kprobe:br_handle_frame { printf("%d\n", ((struct net_bridge_port *)arg0)->port_no); }
+	END
+	run --separate-stderr "$KGENT" check modules.bt --profile "$PROFILES/6.1"
+	echo "$output"
+	[ "$(row build)" = passed ]
+}
