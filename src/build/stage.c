@@ -110,55 +110,41 @@ static int refuse(const struct stage *s, const char *what, const char *name, str
 
 /* ---------------------------------------------------------------- tracepoints */
 
-static int add_names(struct stage *s, const GPtrArray *names, struct kg_error *err)
-{
-	GString *text = g_string_new(NULL);
-
-	for (guint i = 0; i < names->len; i++) {
-		const char *name = names->pdata[i], *colon = strchr(name, ':');
-
-		if (!colon || !is_component(name, (gsize)(colon - name)) || !is_component(colon + 1, strlen(colon + 1))) {
-			g_string_free(text, TRUE);
-			return refuse(s, "this is no name of a tracepoint:", name, err);
-		}
-		g_string_append(text, name);
-		g_string_append_c(text, '\n');
-	}
-	add_text(s, TRACING "available_events", text);
-	return 0;
-}
-
-/* Names are known to be good: add_names() comes first. A damaged format is left out, as if there were no such tracepoint. */
-static int add_format(struct stage *s, const char *name, struct kg_error *err)
+/* A damaged format is left out, as if there were no such tracepoint. */
+static int add_format(struct stage *s, const char *name, GString *events, struct kg_error *err)
 {
 	const char *colon = strchr(name, ':');
-	g_autofree char *system = g_strdup_printf(TRACING "events/%.*s", (int)(colon - name), name);
-	g_autofree char *event = g_build_filename(system, colon + 1, NULL);
-	g_autofree char *format = g_build_filename(event, "format", NULL);
 	gsize len;
 	const char *text = kg_profile_format(s->profile, name, &len);
 
+	if (!colon || !is_component(name, (gsize)(colon - name)) || !is_component(colon + 1, strlen(colon + 1)))
+		return refuse(s, "this is no name of a tracepoint:", name, err);
 	if (!text)
 		return 0;
 	if (!is_plain_format(text, len))
 		return refuse(s, "the format of this tracepoint is not one of fields:", name, err);
+	g_autofree char *system = g_strdup_printf(TRACING "events/%.*s", (int)(colon - name), name);
+	g_autofree char *event = g_build_filename(system, colon + 1, NULL);
+	g_autofree char *format = g_build_filename(event, "format", NULL);
+
 	add_folder(s, system);
 	if (add_folder(s, event)) {
 		struct stage_entry *e = add(s, format);
 
 		e->data = text;
 		e->len = len;
+		g_string_append_printf(events, "%s\n", name);
 	}
 	return 0;
 }
 
-static int add_formats(struct stage *s, const char *pattern, struct kg_error *err)
+static int add_formats(struct stage *s, const char *pattern, GString *events, struct kg_error *err)
 {
 	g_autoptr(GPtrArray) names = kg_profile_match(s->profile, KG_PROBE_TRACEPOINT, pattern, 0);
 	int r = 0;
 
 	for (guint i = 0; i < names->len && r == 0; i++)
-		r = add_format(s, names->pdata[i], err);
+		r = add_format(s, names->pdata[i], events, err);
 	return r;
 }
 
@@ -209,13 +195,11 @@ static int open_types(struct kg_profile *profile, const char *functions)
 
 /*
  * Everything in the text that could be SYSTEM:NAME or KIND:FUNCTION, since a text need not parse to be compiled. A word too many costs a lookup;
- * none is left out, because a probe's parts stand side by side.
+ * none is left out, because a probe's parts stand side by side. The lists hold these alone: bpftrace reads them dozens of times.
  */
-static int add_named(struct stage *s, const char *program, struct kg_error *err)
+static int look_up_named(struct stage *s, const char *program, GString *events, GString *functions, struct kg_error *err)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	const struct kg_source *source = kg_profile_source(s->profile, "functions");
-	GString *functions = g_string_new(NULL);
 	g_autofree char *before = NULL;
 	int r = 0;
 
@@ -229,7 +213,7 @@ static int add_named(struct stage *s, const char *program, struct kg_error *err)
 			if (is_new && g_hash_table_add(seen, g_strdup(word)))
 				kg_profile_function_lines(s->profile, word, functions);
 			if (is_new)
-				r = add_formats(s, pair, err);
+				r = add_formats(s, pair, events, err);
 			g_hash_table_add(seen, pair);
 		}
 		g_clear_pointer(&before, g_free);
@@ -237,7 +221,17 @@ static int add_named(struct stage *s, const char *program, struct kg_error *err)
 			before = g_steal_pointer(&word);
 		p += *p != 0;
 	}
+	return r;
+}
+
+static int add_named(struct stage *s, const char *program, struct kg_error *err)
+{
+	const struct kg_source *source = kg_profile_source(s->profile, "functions");
+	GString *events = g_string_new(NULL), *functions = g_string_new(NULL);
+	int r = look_up_named(s, program, events, functions, err);
+
 	s->btf = open_types(s->profile, functions->str);
+	add_text(s, TRACING "available_events", events);
 	if (source && source->state != KG_SOURCE_MISSING)
 		add_text(s, TRACING "available_filter_functions", functions); /* empty too: that it is there is asked as well */
 	else
@@ -260,8 +254,6 @@ static void hide_headers(struct stage *s)
 int stage_new(const char *program, struct kg_profile *profile, struct stage *ret, struct kg_error *err)
 {
 	static const char *const folders[] = {"btf", "debug", "tracing", TRACING "events"};
-	g_autoptr(GPtrArray) names = kg_profile_match(profile, KG_PROBE_TRACEPOINT, "*", 0);
-	int r;
 
 	*ret = (struct stage){.profile = profile, .btf = -1};
 	ret->entries = g_ptr_array_new_with_free_func(entry_free);
@@ -272,8 +264,7 @@ int stage_new(const char *program, struct kg_profile *profile, struct stage *ret
 	add_text(ret, SYMBOLS, g_string_new(NULL));
 	if (!kg_profile_is_running(profile))
 		hide_headers(ret);
-	r = add_names(ret, names, err);
-	return r ? r : add_named(ret, program, err);
+	return add_named(ret, program, err);
 }
 
 void stage_clear(struct stage *stage)

@@ -20,9 +20,9 @@ struct stage {
 };
 
 /**
- * What [program] needs of the profile: the formats and functions that it can name, and the names of all tracepoints.
+ * What [program] needs of the profile: its types, and the tracepoints and functions that the program can name.
  * @param ret release with stage_clear(), also on failure
- * @return 0; -KG_E_PARSE: the profile has names that could lead out of the stage, or a format that is more than fields
+ * @return 0; -KG_E_PARSE: of these a name could lead out of the stage, or a format is more than fields
  */
 int stage_new(const char *program, struct kg_profile *profile, struct stage *ret, struct kg_error *err);
 void stage_clear(struct stage *stage);
