@@ -193,17 +193,28 @@ static int open_types(struct kg_profile *profile, const char *functions)
 	return data ? kg_child_memfd("btf", data, len) : -1;
 }
 
+/* Parts of a probe can be quoted, and have spaces between them. Without both they stand side by side; what else grows together is no probe. */
+static char *without_spaces(const char *program)
+{
+	GString *out = g_string_sized_new(strlen(program));
+
+	for (const char *p = program; *p; p++)
+		if (!g_ascii_isspace(*p) && *p != '"')
+			g_string_append_c(out, *p);
+	return g_string_free(out, FALSE);
+}
+
 /*
  * Everything in the text that could be SYSTEM:NAME or KIND:FUNCTION, since a text need not parse to be compiled. A word too many costs a lookup;
- * none is left out, because a probe's parts stand side by side. The lists hold these alone: bpftrace reads them dozens of times.
+ * none is left out. The lists hold these alone: bpftrace reads them dozens of times.
  */
 static int look_up_named(struct stage *s, const char *program, GString *events, GString *functions, struct kg_error *err)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autofree char *before = NULL;
+	g_autofree char *before = NULL, *text = without_spaces(program);
 	int r = 0;
 
-	for (const char *p = program; *p && r == 0;) {
+	for (const char *p = text; *p && r == 0;) {
 		g_autofree char *word = take_word(&p);
 
 		if (*word && before) {

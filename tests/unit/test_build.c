@@ -375,7 +375,7 @@ static void test_live_without_root(void **state)
 /* What a compiler for another kernel sees: of the profile what the program can name, of the running kernel nothing. */
 static void test_stage(void **state)
 {
-	static const char program[] = "tracepoint:skb:kfree_skb,tracepoint:sched:sched_process_f*rk { } kprobe:tcp_connect { } k:nf_conntrack_in { }";
+	static const char program[] = "tracepoint:skb:kfree_skb,tracepoint : \"sched\":sched_process_f*rk { } kprobe:tcp_connect { } k:nf_conntrack_in { }";
 	static const char see[] = "{ cd /sys/kernel; find tracing -type f | sort; cat tracing/available_filter_functions; cat tracing/available_events;"
 				  " head -2 tracing/events/skb/kfree_skb/format; wc -c </proc/kallsyms; ls /lib/modules 2>/dev/null | wc -l;"
 				  " cmp btf/vmlinux $BPFTRACE_BTF && echo same; }"
