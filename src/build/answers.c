@@ -72,6 +72,15 @@ static gboolean move_memory(move_fn move, pid_t pid, uint64_t addr, void *buf, g
 	return move(pid, &local, 1, &remote, 1, 0) == (ssize_t)len;
 }
 
+/* Whether the verifier lets a program read memory is not a question of types: it changed within releases. bpftrace 0.17 asks so for path(). */
+static gboolean reads_memory(const struct bpf_insn *insns, guint n)
+{
+	for (guint i = 0; i < n; i++)
+		if (BPF_CLASS(insns[i].code) == BPF_LDX)
+			return TRUE;
+	return FALSE;
+}
+
 static gboolean is_known_program(struct answers *a, const union bpf_attr *attr)
 {
 	guint type = attr->prog_type, attach = attr->expected_attach_type;
@@ -97,6 +106,10 @@ static int try_program(struct answers *a, pid_t pid, const union bpf_attr *attr)
 	if (!move_memory(process_vm_readv, pid, attr->insns, insns, attr->insn_cnt * sizeof(*insns))) {
 		a->is_blind = TRUE;
 		return EPERM;
+	}
+	if (reads_memory(insns, attr->insn_cnt)) {
+		a->is_unsure = TRUE;
+		return EINVAL;
 	}
 	for (guint i = 0; i < attr->insn_cnt; i++) {
 		if (insns[i].code != (BPF_JMP | BPF_CALL) || insns[i].src_reg)

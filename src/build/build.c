@@ -176,6 +176,10 @@ static gboolean is_unknown(const struct compiling *c)
 		blind(c->res);
 		return TRUE;
 	}
+	if (c->answers.is_unsure && says(c->res, " not available for your kernel version")) {
+		set_unknown(c->res, "bpftrace tries on the kernel whether path() can be used, and a profile does not tell what the verifier would say", NULL);
+		return TRUE;
+	}
 	if (!c->answers.is_blind)
 		return lacks_facts(c);
 	set_unknown(c->res, "bpftrace asks what the kernel can do, and its questions could not be read (process_vm_readv(2))", NULL);

@@ -34,6 +34,7 @@ struct answers {
 	struct kg_profile *profile;
 	int pretended;      /* a descriptor that stands for what was loaded */
 	gboolean is_blind;  /* questions could not be read, so that what the child believes is not what the profile says */
+	gboolean is_unsure; /* a question was answered with no because types do not tell */
 };
 /* 0, or an errno value. */
 int answers_init(struct answers *a, struct kg_profile *profile);
