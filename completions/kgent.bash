@@ -33,7 +33,7 @@ _kgent() {
 	probes) mapfile -t COMPREPLY < <(compgen -W "--kernel --limit --profile $common" -- "$cur") ;;
 	explain) mapfile -t COMPREPLY < <(compgen -W "--kernel --profile --model $common" -- "$cur"; compgen -f -- "$cur") ;;
 	config) mapfile -t COMPREPLY < <(compgen -W "show $common" -- "$cur") ;;
-	kernel) mapfile -t COMPREPLY < <(compgen -W "add list show remove --name --module --modules-dir --force $common" -- "$cur"; compgen -f -- "$cur") ;;
+	kernel) mapfile -t COMPREPLY < <(compgen -W "add list show remove share --name --module --modules-dir --force $common" -- "$cur"; compgen -f -- "$cur") ;;
 	memory) mapfile -t COMPREPLY < <(compgen -W "list show search forget recall import export stats --limit --good --failed --kernel \
 		--source --programs --corpus --output --force --all --yes $common" -- "$cur"; compgen -f -- "$cur") ;;
 	trial) mapfile -t COMPREPLY < <(compgen -W "--stimulus --kernel --for --expect --allow --list $common" -- "$cur"; compgen -f -- "$cur") ;;

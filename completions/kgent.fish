@@ -68,7 +68,7 @@ complete -c kgent -n "__fish_seen_subcommand_from check" -l no-load -d 'Load not
 complete -c kgent -n "not __fish_seen_subcommand_from kernel doctor memory config help" -l profile -x -a '(__fish_complete_directories)' -d 'Kernel profile'
 complete -c kgent -n $asking -l no-memory -d 'Do not keep this request'
 complete -c kgent -n "not __fish_seen_subcommand_from kernel doctor memory config help" -l kernel -x -a "(kgent kernel list 2>/dev/null | string split -f1 ' ')" -d 'Kernel for a virtual machine'
-complete -c kgent -n "__fish_seen_subcommand_from kernel" -a 'add list show remove'
+complete -c kgent -n "__fish_seen_subcommand_from kernel" -a 'add list show remove share'
 complete -c kgent -n "__fish_seen_subcommand_from kernel" -F
 complete -c kgent -n "__fish_seen_subcommand_from kernel" -l name -x -d 'Call it so'
 complete -c kgent -n "__fish_seen_subcommand_from kernel" -l module -x -d 'Load this module as well'

@@ -8,10 +8,16 @@
  *
  * The program is handed over in memory (memfd), the object comes back in memory: nothing is written to disk.
  * bpftrace runs with standard input closed, an environment of its own, a time limit, and dies with kgent.
+ *
+ * With a profile it compiles for that kernel: it sees the profile's types, tracepoints and functions where it looks for those of the running kernel,
+ * and what it asks the kernel itself is answered from the profile. Needed for that are a user and a mount namespace and seccomp notifications
+ * (Linux 5.9); without them the answer is "not checked". What a profile does not have (addresses of symbols for kaddr(), the kernel's headers) is
+ * not taken from the running kernel: a program that needs it is "not checked", too.
  */
 #pragma once
 
 #include <kgent/bpftrace_tool.h>
+#include <kgent/profile.h>
 
 /** All zero is a good default. */
 struct kg_build_opts {
@@ -22,6 +28,8 @@ struct kg_build_opts {
 	int pid;                                 /**< bpftrace -p, needed by some user probes; 0: none */
 	int timeout_ms;                          /**< 0: 20000 */
 	gsize max_object;                        /**< bytes; 0: 64 MiB */
+	struct kg_profile *profile;              /**< of the kernel that it is compiled for; NULL: what the system shows of the running one. That of the
+						    running kernel is used where this user is not root, and so could not see enough */
 };
 
 enum kg_build_outcome {
@@ -48,7 +56,7 @@ struct kg_build_result {
  * @param ret filled on success
  * @return 0, also for a program that does not compile (that is an outcome);
  *         -KG_E_TOOL: no bpftrace; -KG_E_LIMIT: it took longer than timeout_ms or its object is too large;
- *         -KG_E_IO: no memory file, pipe or process could be made
+ *         -KG_E_IO: no memory file, pipe or process could be made; -KG_E_PARSE: the profile has names or formats that are not those of a kernel
  */
 int kg_build(const char *program, const struct kg_build_opts *opts, struct kg_build_result *ret, struct kg_error *err);
 void kg_build_result_clear(struct kg_build_result *res);

@@ -35,6 +35,9 @@ struct kg_child {
 	int notify; /**< seccomp listener (seccomp_unotify(2)), or -1 */
 	gboolean is_reaped;
 	int wstatus; /**< as of waitpid(2), once it is reaped */
+	/** Answers one notification of its filter while kg_child_collect() waits; set it once the child is started. May be NULL. */
+	void (*on_notify)(struct kg_child *c, void *user);
+	void *notify_user;
 };
 #define KG_CHILD_INIT { .pid = 0, .out = -1, .err = -1, .notify = -1 }
 

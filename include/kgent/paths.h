@@ -8,6 +8,8 @@
 
 /** $XDG_CACHE_HOME/kgent, else ~/.cache/kgent; NULL where there is no home. Owned. */
 char *kg_paths_cache(void);
+/** Where root leaves kernels' profiles for everybody: $KGENT_SHARED, else /var/lib/kgent/profiles. Owned. */
+char *kg_paths_shared(void);
 /** $XDG_CONFIG_HOME/kgent, else ~/.config/kgent; NULL where there is no home. Owned. */
 char *kg_paths_config(void);
 /** $XDG_DATA_HOME/kgent, else ~/.local/share/kgent; NULL where there is no home. Owned. */

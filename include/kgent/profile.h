@@ -35,6 +35,8 @@ struct kg_profile_opts {
 	const char *cache_dir; /**< where caches go; NULL: $XDG_CACHE_HOME/kgent or ~/.cache/kgent; "" for no cache */
 	const char *tracefs;   /**< NULL: wherever it is mounted */
 	gboolean refresh;      /**< make anew even if the cache is good */
+	const char *const *same; /**< of the running kernel: further profiles that may be of it, NULL-terminated, or NULL. What this user can't see is taken
+				    from the first that has it; it must be of the same build and written by root or this user */
 };
 
 /** Open a profile. A missing source is not an error; it is reported by kg_profile_sources(). */
@@ -42,6 +44,14 @@ int kg_profile_open(const struct kg_profile_opts *opts, struct kg_profile **ret,
 struct kg_profile *kg_profile_free(struct kg_profile *p);
 /** Write [p] as a profile directory that kg_profile_open() with opts.dir opens. */
 int kg_profile_save(struct kg_profile *p, const char *dir, struct kg_error *err);
+
+/**
+ * Leave the running kernel's profile for all users of this machine, below kg_paths_shared(): an ordinary user's profile of the same kernel takes from
+ * it what only root can see (formats of tracepoints, the list of traceable functions). No addresses are in it.
+ * @param ret_dir where it is; owned; may be NULL
+ * @return 0; -KG_E_PERM: this user does not see it, or nobody would believe the directory; -KG_E_IO
+ */
+int kg_profile_share(struct kg_profile *p, char **ret_dir, struct kg_error *err);
 
 const char *kg_profile_release(const struct kg_profile *p); /**< "6.18.44" ... borrowed */
 const char *kg_profile_arch(const struct kg_profile *p);    /**< "x86_64"; borrowed */
@@ -145,6 +155,11 @@ const GPtrArray *kg_profile_members(struct kg_profile *p, const char *type);
 int kg_profile_type(struct kg_profile *p, const char *type, struct kg_field *ret, struct kg_error *err);
 /** The file that vmlinux' BTF is read from; owned. It may not exist. */
 char *kg_profile_btf_path(const struct kg_profile *p);
+/**
+ * The types of vmlinux, and behind them those of [modules] (NULL-terminated; NULL: none), as one BTF. A module that has none is left out.
+ * @return owned (g_bytes_unref()), or NULL: the profile has no BTF
+ */
+GBytes *kg_profile_types(struct kg_profile *p, const char *const *modules);
 struct btf;
 /**
  * Parse BTF from anywhere with libbpf, after a look at its header and with all references held against what there is.
@@ -154,6 +169,18 @@ struct btf;
 struct btf *kg_btf_read(const void *data, gsize size, char **ret_why);
 /** The value of an enumerator in BTF ("TCP_ESTABLISHED"). */
 int kg_profile_enumerator(struct kg_profile *p, const char *name, int64_t *ret);
+
+/**
+ * The text of a tracepoint's format file ("block:block_rq_issue"), as tracefs shows it.
+ * @param ret_len its length; it is not ended by a NUL
+ * @return borrowed, or NULL: there is none, or it is damaged
+ */
+const char *kg_profile_format(struct kg_profile *p, const char *target, gsize *ret_len);
+/**
+ * Append the lines of the list of traceable functions ("tcp_connect\n", "nf_conntrack_in [nf_conntrack]\n") whose names match [pattern] (* stands for any
+ * text). Where that list can't be read, of those that may be traceable.
+ */
+void kg_profile_function_lines(struct kg_profile *p, const char *pattern, GString *out);
 
 /** Does this system have syscall NAME as tracepoints (sys_enter_NAME and sys_exit_NAME)? */
 gboolean kg_profile_has_syscall(struct kg_profile *p, const char *name);

@@ -256,14 +256,9 @@ static gpointer copy_diag(gconstpointer data, gpointer user)
 	return diag;
 }
 
-/* bpftrace builds for, and loads into, the kernel that runs: an answer about another one would be none. */
-static gboolean is_other_kernel(struct checking *c, struct kg_check *check)
+static gboolean is_other_kernel(const struct checking *c)
 {
-	if (!c->opts->profile || kg_profile_is_running(c->opts->profile))
-		return FALSE;
-	agent_says(check, KG_CHECK_NOT_CHECKED, "the profile is that of another kernel (%s), and bpftrace asks the running one",
-	     kg_profile_release(c->opts->profile));
-	return TRUE;
+	return c->opts->profile && !kg_profile_is_running(c->opts->profile);
 }
 
 static gboolean lacks_tool(struct checking *c, struct kg_check *check)
@@ -300,7 +295,7 @@ static void check_boxed_build(struct checking *c, struct kg_check *check)
 	struct kg_load_opts opts;
 
 	load_opts(c, &opts);
-	const struct kg_load_result *res = boxed_load(&c->boxed, c->text, &opts, c->verdict->program);
+	const struct kg_load_result *res = boxed_load(&c->boxed, c->plain, &opts, c->verdict->program);
 
 	if (res->outcome == KG_LOAD_NOT_CHECKED && res->n_probes < 0) {
 		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", res->why);
@@ -316,28 +311,33 @@ static void check_boxed_build(struct checking *c, struct kg_check *check)
 	}
 }
 
+static struct kg_build_opts build_opts(const struct checking *c)
+{
+	return (struct kg_build_opts){.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid,
+				      .profile = c->opts->profile};
+}
+
 static void check_build(struct checking *c, struct kg_check *check)
 {
-	struct kg_build_opts opts = {.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid};
+	struct kg_build_opts opts = build_opts(c);
 	struct kg_build_result res = {0};
 	_cleanup_error_ struct kg_error err = {0};
 
-	if ((!c->boxed.kernel && is_other_kernel(c, check)) || lacks_tool(c, check))
+	if (lacks_tool(c, check))
 		return;
-	if (c->boxed.kernel && c->opts->no_load)
-		agent_says(check, KG_CHECK_NOT_CHECKED, "not asked for: for another kernel it is compiled where it is loaded");
-	else if (c->boxed.kernel)
+	if (c->boxed.kernel && !c->opts->no_load) {
 		check_boxed_build(c, check);
-	if (c->boxed.kernel)
 		return;
+	}
 	if (kg_build(c->plain, &opts, &res, &err)) {
 		error_not_checked(check, &err);
 		return;
 	}
 	g_autofree char *took = kg_text_duration(res.took_ns);
 	struct tally tally = count_findings(res.diags, NULL);
+	const char *other = is_other_kernel(c) ? kg_profile_release(c->opts->profile) : NULL;
 	if (res.outcome == KG_BUILD_COMPILED) {
-		agent_says(check, KG_CHECK_PASSED, "%s compiles it, in %s%s", c->tool->text, took, warned(&tally));
+		agent_says(check, KG_CHECK_PASSED, "%s compiles it%s%s, in %s%s", c->tool->text, other ? " for " : "", other ?: "", took, warned(&tally));
 	} else if (res.outcome == KG_BUILD_NOT_CHECKED) {
 		agent_says(check, KG_CHECK_NOT_CHECKED, "%s", res.why);
 		check->mend = g_strdup(res.mend);
@@ -368,7 +368,7 @@ static void proved_clear(struct proved *p)
 
 static int build_text(struct checking *c, const char *text, GBytes **ret, struct kg_error *err)
 {
-	struct kg_build_opts opts = {.tool = c->tool, .limits = &c->verdict->limits, .allow_unsafe = is_unsafe(c), .pid = c->opts->pid};
+	struct kg_build_opts opts = build_opts(c);
 	struct kg_build_result res = {0};
 	int r = kg_build(text, &opts, &res, err);
 
@@ -547,7 +547,7 @@ static void check_proof(struct checking *c, struct kg_check *check)
 			   "for is not proved");
 		return;
 	}
-	if (is_other_kernel(c, check) || lacks_tool(c, check)) /* types and offsets in the instructions are the running kernel's */
+	if (lacks_tool(c, check))
 		return;
 	if (c->opts->prove)
 		opts = *c->opts->prove;
@@ -601,7 +601,7 @@ static void check_boxed_load(struct checking *c, struct kg_check *check)
 	struct kg_load_opts opts;
 
 	load_opts(c, &opts);
-	const struct kg_load_result *res = boxed_load(&c->boxed, c->text, &opts, c->verdict->program);
+	const struct kg_load_result *res = boxed_load(&c->boxed, c->plain, &opts, c->verdict->program);
 	g_autofree char *who = g_strdup_printf("%s, in a sandbox,", c->boxed.box ? kg_sandbox_release(c->boxed.box) : c->boxed.kernel);
 
 	take_load(c, check, res, who);
@@ -635,7 +635,12 @@ static void check_load(struct checking *c, struct kg_check *check)
 	struct kg_load_result res = {0};
 	_cleanup_error_ struct kg_error err = {0};
 
-	if ((!c->boxed.kernel && is_other_kernel(c, check)) || lacks_tool(c, check))
+	if (!c->boxed.kernel && is_other_kernel(c)) {
+		agent_says(check, KG_CHECK_NOT_CHECKED, "the profile is that of another kernel (%s), and programs are loaded into the running one",
+			   kg_profile_release(c->opts->profile));
+		return;
+	}
+	if (lacks_tool(c, check))
 		return;
 	if (c->opts->prove && c->opts->prove->bounds.stop && *c->opts->prove->bounds.stop) {
 		agent_says(check, KG_CHECK_NOT_CHECKED, "it was interrupted");

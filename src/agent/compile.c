@@ -62,7 +62,7 @@ static int build(const char *text, const struct kg_build_opts *opts, GPtrArray *
 int kg_compile_program(const char *text, const struct kg_check_opts *opts, GPtrArray *diags, struct kg_compiled *ret, struct kg_error *err)
 {
 	struct kg_bpftrace found = {0};
-	struct kg_build_opts how = {.tool = opts->tool, .limits = opts->limits, .pid = opts->pid};
+	struct kg_build_opts how = {.tool = opts->tool, .limits = opts->limits, .pid = opts->pid, .profile = opts->profile};
 	g_autoptr(GBytes) elf = NULL;
 	g_autofree char *plain = NULL;
 	int r = read_text(text, opts, diags, ret, &plain, &how.allow_unsafe, err);

@@ -29,6 +29,13 @@ char *kg_paths_cache(void)
 	return xdg("XDG_CACHE_HOME", ".cache");
 }
 
+char *kg_paths_shared(void)
+{
+	const char *set = g_getenv("KGENT_SHARED");
+
+	return g_strdup(set && *set ? set : "/var/lib/kgent/profiles");
+}
+
 char *kg_paths_config(void)
 {
 	return xdg("XDG_CONFIG_HOME", ".config");

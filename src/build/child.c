@@ -368,7 +368,7 @@ enum kg_child_end kg_child_collect(struct kg_child *c, int timeout_ms, gsize max
 	gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
 
 	while (c->out >= 0 || c->err >= 0) {
-		struct pollfd p[2] = {{c->out, POLLIN, 0}, {c->err, POLLIN, 0}};
+		struct pollfd p[3] = {{c->out, POLLIN, 0}, {c->err, POLLIN, 0}, {c->on_notify ? c->notify : -1, POLLIN, 0}};
 		gint64 left = (until - g_get_monotonic_time()) / 1000;
 
 		if (left <= 0) {
@@ -378,8 +378,12 @@ enum kg_child_end kg_child_collect(struct kg_child *c, int timeout_ms, gsize max
 		/* a grandchild can keep the pipes open: once the child itself is gone, only what is there is read */
 		if (kg_child_wait(c, 0))
 			left = 0;
-		if (poll(p, 2, (int)MIN(left, 50)) == 0 && c->is_reaped)
+		if (poll(p, 3, (int)MIN(left, 50)) == 0 && c->is_reaped)
 			break;
+		if (p[2].revents & POLLIN)
+			c->on_notify(c, c->notify_user);
+		else if (p[2].revents)
+			close_fd(&c->notify);
 		kg_child_drain(&c->out, max + 1, out);
 		kg_child_drain(&c->err, max, err_text);
 		if (out->len > max) {

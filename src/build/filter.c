@@ -113,7 +113,8 @@ void filter_pass_first(int notify, int report)
 
 	while (poll(p, 2, -1) < 0 && errno == EINTR)
 		;
-	if (!(p[0].revents & POLLIN) || ioctl(notify, SECCOMP_IOCTL_NOTIF_RECV, &req))
+	/* the program runs already, or never will: what waits there is not its execve */
+	if (p[1].revents || !(p[0].revents & POLLIN) || ioctl(notify, SECCOMP_IOCTL_NOTIF_RECV, &req))
 		return;
 	resp.r.id = req.n.id;
 	resp.r.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;

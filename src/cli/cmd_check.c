@@ -4,6 +4,7 @@
  */
 #include "bound.h"
 #include "cli.h"
+#include "contract_file.h"
 #include "files.h"
 #include "interrupt.h"
 #include "fleet.h"
@@ -11,6 +12,7 @@
 #include "show.h"
 
 #include <kgent/annotate.h>
+#include <kgent/kernels.h>
 
 #include <string.h>
 
@@ -37,6 +39,7 @@ struct check_args {
 	gboolean no_load, wants_mutants, wants_annotations;
 	GPtrArray *allowed; /* NULL at its end, once all options are read */
 	GPtrArray *kernels;
+	const struct kg_kernel *kernel; /* the only one of them, or NULL */
 };
 
 /* The bounds of the proof, and those of wrong variants: how many, and for how long all of them. */
@@ -95,6 +98,8 @@ static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct ch
 		return kg_error_set(err, KG_E_INVAL, "options", "--mutate needs --contract FILE: what wrong variants are held against");
 	if (args->kernels->len && args->profile)
 		return kg_error_set(err, KG_E_INVAL, "options", "--kernel and --profile exclude each other");
+	if (args->kernels->len > 1 && (args->wants_mutants || args->wants_annotations || args->html))
+		return kg_error_set(err, KG_E_INVAL, "options", "--mutate, --annotate and --html are about one kernel, and several are given");
 	return 0;
 }
 
@@ -105,7 +110,7 @@ static void show(const struct kg_cli *cli, const struct check_args *args, const 
 
 	if (cli->json) {
 		struct kg_report report = {.file = kg_cli_file_name(args->file), .language = "bpftrace", .program = text,
-					   .verdict = verdict, .exit = code};
+					   .verdict = verdict, .exit = code, .kernel = args->kernel ? args->kernel->name : NULL};
 		kg_report_json(&report, out);
 	} else {
 		kg_show_findings(verdict->diags, kg_cli_file_name(args->file), text, cli->color_out, out);
@@ -129,33 +134,6 @@ static void show(const struct kg_cli *cli, const struct check_args *args, const 
 	kg_cli_out(out->str);
 }
 
-/* NULL and 0 where none was asked for. Its findings are shown here: with a bad contract nothing is checked. */
-static int read_contract(const struct kg_cli *cli, const char *file, struct kg_profile *profile, struct kg_contract **ret, struct kg_error *err)
-{
-	g_autofree char *text = NULL;
-	g_autoptr(GPtrArray) diags = kg_diags_new();
-	g_autoptr(GString) out = g_string_new(NULL);
-	gsize len;
-	int r;
-
-	*ret = NULL;
-	if (!file)
-		return 0;
-	r = kg_cli_read(file, KG_CONTRACT_MAX_BYTES, &text, &len, err);
-	if (r)
-		return r;
-	r = kg_contract_read(text, len, diags, ret);
-	if (r == 0)
-		r = kg_contract_check(*ret, profile, diags);
-	kg_diags_render(diags, file, text, cli->color_err, out);
-	kg_cli_err(out->str);
-	if (r) {
-		*ret = kg_contract_free(*ret);
-		return kg_error_set(err, KG_E_INVAL, "contract", "%s: the contract can't be used", file);
-	}
-	return 0;
-}
-
 /* Was all shown that was asked for, by the contract or by the program's own assertions? */
 static gboolean is_shown(const struct kg_verdict *verdict, gboolean has_contract)
 {
@@ -174,51 +152,93 @@ static int write_html(const char *file, const struct kg_annotated *annotated, in
 	return r ? r : code;
 }
 
+/* A kg_exit. */
+static int conclude(const struct kg_cli *cli, const struct check_args *args, const struct kg_annotated *annotated, const struct kg_verdict *verdict,
+		    gboolean is_static, struct kg_error *err)
+{
+	gboolean asks_here = !args->no_load && !args->kernel && annotated->source;
+	g_autofree char *sudo = asks_here ? kg_show_missing_privilege(cli, verdict) : NULL;
+	int code;
+
+	kg_show_exact_mends(cli, verdict);
+	code = kg_show_exit(verdict, is_static);
+	if (code == KG_EXIT_OK && !is_shown(verdict, annotated->contract != NULL))
+		code = KG_EXIT_NOT_VERIFIED;
+	show(cli, args, annotated, verdict, code);
+	if (args->html && verdict->proof && verdict->program)
+		code = write_html(args->html, annotated, code, err);
+	if (sudo && !cli->json)
+		kg_cli_note(cli, "the kernel's verifier was not asked; this does: %s", sudo);
+	return code;
+}
+
+static int open_profile(const struct kg_cli *cli, const struct check_args *args, struct kg_profile **ret, struct kg_error *err)
+{
+	const char *dir = args->kernel ? args->kernel->profile : args->profile;
+	int r = kg_cli_profile(cli, dir, ret, err);
+
+	if (!r || dir)
+		return r;
+	/* without a profile there is still much to say */
+	kg_cli_note(cli, "no profile of the running kernel: %s", err->msg);
+	kg_error_clear(err);
+	return 0;
+}
+
 static int check_text(const struct kg_cli *cli, struct check_args *args, const char *text, gsize len, struct kg_error *err)
 {
 	struct kg_profile *profile = NULL;
 	struct kg_verdict *verdict = NULL;
 	struct kg_contract *contract = NULL;
-	struct kg_check_opts opts = {.prove = &args->prove, .allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load,
-				     .progress = kg_cli_progress, .user = (void *)cli};
-
-	struct kg_interrupt interrupt;
-
-	int code = kg_cli_profile(cli, args->profile, &profile, err);
-	if (code && args->profile)
-		return code;
-	if (code) { /* without a profile there is still much to say */
-		kg_cli_note(cli, "no profile of the running kernel: %s", err->msg);
-		kg_error_clear(err);
-	}
-	opts.profile = profile;
-	code = read_contract(cli, args->contract, profile, &contract, err);
-	opts.contract = contract;
-	opts.mutate = args->wants_mutants ? &args->mutate : NULL;
 	gboolean is_object = len > 4 && !memcmp(text, "\177ELF", 4);
 	g_autoptr(GBytes) object = is_object ? g_bytes_new_static(text, len) : NULL;
+	struct kg_check_opts opts = {.prove = &args->prove, .allowed = (const char *const *)args->allowed->pdata, .no_load = args->no_load,
+				     .mutate = args->wants_mutants ? &args->mutate : NULL, .kernel = args->kernel ? args->kernel->name : NULL,
+				     .progress = kg_cli_progress, .user = (void *)cli};
+	struct kg_interrupt interrupt;
+	int code = open_profile(cli, args, &profile, err);
+
+	opts.profile = profile;
+	if (!code)
+		code = kg_cli_contract(cli, args->contract, NULL, profile, &contract, err);
+	opts.contract = contract;
 	if (!code) {
 		kg_interrupt_begin(&interrupt, &args->prove);
 		code = is_object ? kg_check_object(object, &opts, &verdict, err) : kg_check_program(text, len, &opts, &verdict, err);
 		kg_interrupt_end(&interrupt);
 	}
 	if (!code) {
-		gboolean is_static = args->no_load || is_object || (profile && !kg_profile_is_running(profile));
-		g_autofree char *sudo = args->no_load || is_object ? NULL : kg_show_missing_privilege(cli, verdict);
-		kg_show_exact_mends(cli, verdict);
-		code = kg_show_exit(verdict, is_static);
-		if (code == KG_EXIT_OK && !is_shown(verdict, contract != NULL))
-			code = KG_EXIT_NOT_VERIFIED;
+		gboolean is_static = args->no_load || is_object || (!args->kernel && profile && !kg_profile_is_running(profile));
 		struct kg_annotated annotated = {kg_cli_file_name(args->file), is_object ? NULL : text, verdict->program, contract, verdict->proof};
-		show(cli, args, &annotated, verdict, code);
-		if (args->html && verdict->proof && verdict->program)
-			code = write_html(args->html, &annotated, code, err);
-		if (sudo && !cli->json)
-			kg_cli_note(cli, "the kernel's verifier was not asked; this does: %s", sudo);
+
+		code = conclude(cli, args, &annotated, verdict, is_static, err);
 	}
 	kg_verdict_free(verdict);
 	kg_contract_free(contract);
 	kg_profile_free(profile);
+	return code;
+}
+
+static int check_kernels(const struct kg_cli *cli, struct check_args *args, const char *text, gsize len, struct kg_error *err)
+{
+	struct kg_fleet fleet = {.cli = cli, .file = kg_cli_file_name(args->file), .text = text, .len = len, .no_load = args->no_load,
+				 .allowed = (const char *const *)args->allowed->pdata, .kernels = args->kernels, .contract = args->contract,
+				 .prove = &args->prove};
+	struct kg_kernel *kernel = NULL;
+	struct kg_interrupt interrupt;
+	int code;
+
+	if (args->kernels->len > 1) {
+		kg_interrupt_begin(&interrupt, &args->prove);
+		code = kg_fleet_check(&fleet, err);
+		kg_interrupt_end(&interrupt);
+		return code;
+	}
+	code = kg_kernel_find(NULL, args->kernels->pdata[0], &kernel, err);
+	args->kernel = kernel;
+	if (!code)
+		code = check_text(cli, args, text, len, err);
+	args->kernel = kg_kernel_free(kernel);
 	return code;
 }
 
@@ -233,14 +253,8 @@ int kg_cmd_check(const struct kg_cli *cli, int argc, char **argv)
 	if (parse_args(cli, argc, argv, &args, &err))
 		return kg_cli_usage(cli, "check", &err);
 	int code = kg_cli_read(args.file, KG_BT_MAX_BYTES, &text, &len, &err);
-	if (!code && kernels->len) {
-		struct kg_fleet fleet = {.cli = cli, .file = kg_cli_file_name(args.file), .text = text, .len = len, .no_load = args.no_load,
-					 .allowed = (const char *const *)allowed->pdata, .kernels = kernels};
-
-		code = kg_fleet_check(&fleet, &err);
-	} else if (!code) {
-		code = check_text(cli, &args, text, len, &err);
-	}
+	if (!code)
+		code = kernels->len ? check_kernels(cli, &args, text, len, &err) : check_text(cli, &args, text, len, &err);
 	if (code >= 0)
 		return code;
 	kg_cli_error(cli, &err);

@@ -165,15 +165,15 @@ static int show_wrong_program(const struct kg_cli *cli, const struct disasm_args
 }
 
 /* Compile; 0 with the object's file, an exit code, or an error. */
-static int build(const struct kg_cli *cli, const struct disasm_args *args, const char *text, const struct kg_bpftrace *tool, GBytes **ret,
-		 struct kg_error *err)
+static int build(const struct kg_cli *cli, const struct disasm_args *args, const char *text, const struct kg_bpftrace *tool,
+		 struct kg_profile *profile, GBytes **ret, struct kg_error *err)
 {
 	struct kg_build_result res = {0};
-	int r = kg_build(text, &(struct kg_build_opts){.tool = tool, .allow_unsafe = TRUE}, &res, err);
+	int r = kg_build(text, &(struct kg_build_opts){.tool = tool, .allow_unsafe = TRUE, .profile = profile}, &res, err);
 
 	if (r == 0 && res.outcome == KG_BUILD_NOT_CHECKED) {
 		r = kg_error_set(err, KG_E_TOOL, "build", "%s", res.why);
-		g_autofree char *again = res.mend && g_str_has_prefix(res.mend, "sudo kgent") ? kg_cli_sudo(cli) : g_strdup(res.mend);
+		g_autofree char *again = res.mend && g_str_has_prefix(res.mend, "sudo kgent ...") ? kg_cli_sudo(cli) : g_strdup(res.mend);
 
 		if (again)
 			kg_error_hint(err, "%s", again);
@@ -198,7 +198,7 @@ static int read_program(const struct kg_cli *cli, const struct disasm_args *args
 	int r = kg_bpftrace_find(&tool, err);
 
 	if (!r)
-		r = build(cli, args, text, &tool, &elf, err);
+		r = build(cli, args, text, &tool, profile, &elf, err);
 	if (!r)
 		r = kg_object_read(elf, profile, ret, err);
 	if (!r && kg_bt_parse(text, len, diags, &program) == 0 && kg_object_bpftrace(*ret, program, &tool, NULL, profile, &unnamed) < 0)

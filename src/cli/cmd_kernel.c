@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct kg_option kg_kernel_options[] = {
 	{"name", 0, "NAME", "add: call it so, instead of by its release"},
@@ -25,6 +26,7 @@ const char kg_kernel_more[] =
 	"  kgent kernel list          what there is\n"
 	"  kgent kernel show NAME     more about one\n"
 	"  kgent kernel remove NAME   remove it with its profile and saved states\n"
+	"  sudo kgent kernel share    let all users of this machine see the running kernel's tracepoints, as their fields are\n"
 	"\n"
 	"WHAT is a version (6.12: the newest package of it), latest, running, a package (linux-image-...), a package file\n"
 	"(./linux-image.deb) or a kernel image (./vmlinuz). Packages come from this machine's package sources; no root is needed.\n"
@@ -209,6 +211,25 @@ static int remove_kernel(const struct kg_cli *cli, const struct kernel_args *arg
 	return r;
 }
 
+static int share(const struct kg_cli *cli, const struct kernel_args *args, struct kg_error *err)
+{
+	struct kg_profile *p = NULL;
+	g_autofree char *dir = NULL;
+	int r = kg_cli_profile(cli, NULL, &p, err);
+
+	(void)args;
+	if (!r)
+		r = kg_profile_share(p, &dir, err);
+	if (r == -KG_E_PERM && geteuid() != 0)
+		kg_error_hint(err, "sudo kgent kernel share");
+	kg_profile_free(p);
+	if (!r && cli->json)
+		return out_json(json_array(), NULL, KG_EXIT_OK);
+	if (!r)
+		kg_cli_note(cli, "all users of this machine can now check tracepoint programs for the running kernel: %s", dir);
+	return r;
+}
+
 static const struct action {
 	const char *name;
 	gboolean takes_name;
@@ -218,6 +239,7 @@ static const struct action {
 	{"list", FALSE, list},
 	{"show", TRUE, show},
 	{"remove", TRUE, remove_kernel},
+	{"share", FALSE, share},
 };
 
 static const struct action *find_action(const struct kernel_args *args, struct kg_error *err)
@@ -234,9 +256,9 @@ static const struct action *find_action(const struct kernel_args *args, struct k
 		return NULL;
 	}
 	if (args->action)
-		kg_error_set(err, KG_E_INVAL, "options", "there is no kernel %s: add, list, show and remove are there", args->action);
+		kg_error_set(err, KG_E_INVAL, "options", "there is no kernel %s: add, list, show, remove and share are there", args->action);
 	else
-		kg_error_set(err, KG_E_INVAL, "options", "kernel add, list, show or remove?");
+		kg_error_set(err, KG_E_INVAL, "options", "kernel add, list, show, remove or share?");
 	return NULL;
 }
 

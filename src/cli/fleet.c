@@ -1,6 +1,6 @@
 /*
  * One program on several kernels: see fleet.h. Each kernel is checked by a thread of its own, since most of the time goes into waiting for a
- * virtual machine; as many at once as there are processors (a machine has two of its own). The table:
+ * virtual machine; as many at once as there are processors (a machine has two of its own). With a contract, one after the other. The table:
  *
  *   conn.bt
  *     6.1.0-56-cloud-amd64         loads      all its programs, in 2.2 s
@@ -9,6 +9,7 @@
  */
 #include "fleet.h"
 
+#include "contract_file.h"
 #include "show.h"
 
 #include <kgent/kernels.h>
@@ -32,13 +33,22 @@ static void check_one(gpointer data, gpointer user)
 	struct member *m = data;
 	const struct kg_fleet *f = m->fleet;
 	const struct kg_profile_opts look = {.dir = m->kernel->profile};
-	struct kg_check_opts opts = {.tool = m->tool, .allowed = f->allowed, .no_load = f->no_load, .kernel = m->kernel->name,
+	struct kg_contract *contract = NULL;
+	struct kg_check_opts opts = {.tool = m->tool, .allowed = f->allowed, .no_load = f->no_load, .kernel = m->kernel->name, .prove = f->prove,
 				     .progress = kg_cli_progress, .user = (void *)f->cli};
-	int r = kg_profile_open(&look, &opts.profile, &m->err);
+	int r = kg_profile_open(&look, &opts.profile, &m->err), c;
 
-	if (!r)
-		r = kg_check_program(f->text, f->len, &opts, &m->verdict, &m->err);
-	m->exit = r ? KG_EXIT_ENVIRONMENT : kg_show_exit(m->verdict, f->no_load);
+	(void)user;
+	m->exit = KG_EXIT_ENVIRONMENT;
+	c = r ? r : kg_cli_contract(f->cli, f->contract, m->kernel->name, opts.profile, &contract, &m->err);
+	opts.contract = contract;
+	if (!c && !kg_check_program(f->text, f->len, &opts, &m->verdict, &m->err))
+		m->exit = kg_show_exit(m->verdict, f->no_load);
+	else if (!r && c)
+		m->exit = KG_EXIT_NOT_VERIFIED; /* what it asks for can't be asked of this kernel */
+	if (m->verdict && f->contract && m->exit == KG_EXIT_OK && kg_verdict_find(m->verdict, "proof")->result != KG_CHECK_PASSED)
+		m->exit = KG_EXIT_NOT_VERIFIED;
+	kg_contract_free(contract);
 	kg_profile_free(opts.profile);
 }
 
@@ -57,12 +67,20 @@ static struct outcome outcome_of(const struct member *m)
 		return (struct outcome){"not checked", yellow, NULL};
 	const struct kg_check *failed = kg_verdict_failed(m->verdict), *load = kg_verdict_find(m->verdict, "kernel verifier");
 
+	const struct kg_check *proof = kg_verdict_find(m->verdict, "proof");
+
 	if (failed && !strcmp(failed->name, "attach points"))
 		return (struct outcome){"not there", red, failed};
 	if (failed == load)
 		return (struct outcome){"refused", red, failed};
+	if (failed && failed == proof)
+		return (struct outcome){"refuted", red, failed};
 	if (failed)
 		return (struct outcome){"rejected", red, failed};
+	if (m->fleet->contract && proof->result != KG_CHECK_PASSED)
+		return (struct outcome){"unknown", yellow, proof};
+	if (m->fleet->contract)
+		return (struct outcome){"proved", green, proof};
 	if (load->result == KG_CHECK_PASSED)
 		return (struct outcome){"loads", green, load};
 	return (struct outcome){m->fleet->no_load ? "not loaded" : "not checked", yellow, load};
@@ -119,6 +137,14 @@ static void show_row(const struct member *m, int width, GString *out)
 		kg_text_escape(line.s ? line.s : "", (gssize)MIN(line.len, 160), out);
 		g_string_append_c(out, '\n');
 	}
+	if (m->verdict && m->fleet->contract) {
+		const struct kg_check *load = kg_verdict_find(m->verdict, "kernel verifier");
+
+		indent(width, out);
+		g_string_append(out, load->result == KG_CHECK_NOT_CHECKED ? "kernel verifier not asked: " : "kernel verifier: ");
+		kg_text_escape(load->detail, -1, out);
+		g_string_append_c(out, '\n');
+	}
 	if (mend) {
 		indent(width, out);
 		kg_text_escape(mend, -1, out);
@@ -138,19 +164,6 @@ static void show_table(const struct kg_fleet *f, struct member *members, guint n
 		show_row(&members[i], width, out);
 }
 
-/* One kernel alone gets the whole verdict, as the running kernel does. */
-static void show_one(const struct member *m, GString *out)
-{
-	const struct kg_fleet *f = m->fleet;
-
-	kg_show_findings(m->verdict->diags, f->file, f->text, f->cli->color_out, out);
-	if (f->cli->quiet)
-		return;
-	if (out->len)
-		g_string_append_c(out, '\n');
-	kg_verdict_table(m->verdict, f->cli->color_out, out);
-}
-
 static void show_json(const struct kg_fleet *f, struct member *members, guint n, int exit, GString *out)
 {
 	g_autofree struct kg_report *reports = g_new0(struct kg_report, n);
@@ -158,10 +171,7 @@ static void show_json(const struct kg_fleet *f, struct member *members, guint n,
 	for (guint i = 0; i < n; i++)
 		reports[i] = (struct kg_report){.file = f->file, .language = "bpftrace", .program = f->text, .verdict = members[i].verdict,
 						.error = &members[i].err, .exit = members[i].exit, .kernel = members[i].kernel->name};
-	if (n == 1)
-		kg_report_json(&reports[0], out);
-	else
-		kg_reports_json(reports, n, exit, out);
+	kg_reports_json(reports, n, exit, out);
 }
 
 /* What is worst of all is what the caller has to know; that a program is bad is worse than that it could not be seen. */
@@ -176,7 +186,7 @@ static int worst(const struct member *members, guint n)
 	return KG_EXIT_OK;
 }
 
-static int check_all(const struct kg_fleet *f, struct member *members, guint n, struct kg_error *err)
+static int check_at_once(struct member *members, guint n, struct kg_error *err)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	GThreadPool *pool = g_thread_pool_new(check_one, NULL, (int)CLAMP(processors, 1, 4), TRUE, NULL);
@@ -186,16 +196,26 @@ static int check_all(const struct kg_fleet *f, struct member *members, guint n, 
 	for (guint i = 0; i < n; i++)
 		g_thread_pool_push(pool, &members[i], NULL);
 	g_thread_pool_free(pool, FALSE, TRUE);
+	return 0;
+}
 
-	int exit = worst(members, n);
+static int check_all(const struct kg_fleet *f, struct member *members, guint n, struct kg_error *err)
+{
 	g_autoptr(GString) out = g_string_new(NULL);
+	int exit, r = 0;
 
-	if (n == 1 && !members[0].verdict)
-		return kg_error_set(err, members[0].err.code, members[0].err.stage, "%s", members[0].err.msg);
+	/* a proof uses processors and does not wait, and it forks, which threads make unsafe: one after the other */
+	gboolean proves = f->contract || memmem(f->text, f->len, "assert", strlen("assert"));
+
+	for (guint i = 0; i < n && proves; i++)
+		check_one(&members[i], NULL);
+	if (!proves)
+		r = check_at_once(members, n, err);
+	if (r)
+		return r;
+	exit = worst(members, n);
 	if (f->cli->json)
 		show_json(f, members, n, exit, out);
-	else if (n == 1)
-		show_one(&members[0], out);
 	else
 		show_table(f, members, n, out);
 	return kg_cli_out(out->str) ? exit : KG_EXIT_OUTPUT;

@@ -12,7 +12,9 @@ struct kg_fleet {
 	gsize len;
 	const char *const *allowed;
 	gboolean no_load;
-	GPtrArray *kernels;  /* const char *, as given */
+	GPtrArray *kernels;  /* const char *, as given; two or more */
+	const char *contract; /* file that each is proved against, with the types of each kernel; NULL: none */
+	const struct kg_prove_opts *prove;
 };
-/* Check, and show the table (for one kernel: the verdict). A kg_exit: that of the worst of them; or a negative error. */
+/* Check, and show the table. A kg_exit: that of the worst of them; or a negative error. */
 int kg_fleet_check(const struct kg_fleet *fleet, struct kg_error *err);

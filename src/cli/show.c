@@ -6,11 +6,31 @@
 #include <kgent/text.h>
 
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
+
+/* Profiles of sandboxes with the running kernel: they have what an ordinary user can't see. NULL-terminated. */
+static GPtrArray *same_kernels(void)
+{
+	GPtrArray *dirs = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) all = NULL;
+	struct utsname u;
+
+	if (geteuid() != 0 && !uname(&u) && !kg_kernels_list(NULL, &all, NULL))
+		for (guint i = 0; i < all->len; i++) {
+			const struct kg_kernel *k = all->pdata[i];
+
+			if (!strcmp(k->release, u.release))
+				g_ptr_array_add(dirs, g_strdup(k->profile));
+		}
+	g_ptr_array_add(dirs, NULL);
+	return dirs;
+}
 
 int kg_cli_profile(const struct kg_cli *cli, const char *dir, struct kg_profile **ret, struct kg_error *err)
 {
-	struct kg_profile_opts opts = {.dir = dir};
+	g_autoptr(GPtrArray) same = same_kernels();
+	struct kg_profile_opts opts = {.dir = dir, .same = (const char *const *)same->pdata};
 	_cleanup_error_ struct kg_error mount_err = {0};
 
 	if (!dir && geteuid() == 0 && !kg_tracefs_is_mounted()) {

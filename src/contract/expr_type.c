@@ -207,6 +207,14 @@ static const struct kg_bt_node *chain_links(const struct kg_bt_node *n, GPtrArra
 	return n;
 }
 
+/* The source of a tracepoint's fields where this profile does not have it, so that it can't be told which there are; else NULL. Borrowed. */
+static const struct kg_source *unseen(const struct eval *ev)
+{
+	const struct kg_source *formats = ev->env->point->kind == KG_PROBE_TRACEPOINT && ev->env->profile ? kg_profile_source(ev->env->profile, "tracepoints") : NULL;
+
+	return formats && formats->state == KG_SOURCE_MISSING ? formats : NULL;
+}
+
 static int eval_args_member(struct eval *ev, const struct kg_bt_node *n, struct kg_expr_value *ret, struct kg_error *err)
 {
 	g_autoptr(GPtrArray) names = NULL;
@@ -218,6 +226,12 @@ static int eval_args_member(struct eval *ev, const struct kg_bt_node *n, struct 
 	names = expr_argument_names(ev);
 	if (!ev->env->point)
 		return expr_fail(ev, n, err, KG_E_NOTFOUND, "there is no event here, and so no args.%s", n->text);
+	if (unseen(ev)) {
+		expr_fail(ev, n, err, KG_E_UNSUPPORTED, "the fields of %s are not known: %s", ev->env->point->text, unseen(ev)->why);
+		if (unseen(ev)->mend)
+			kg_error_hint(err, "%s", unseen(ev)->mend);
+		return -KG_E_UNSUPPORTED;
+	}
 	expr_fail(ev, n, err, KG_E_NOTFOUND, "%s has no argument %s", ev->env->point->text, n->text);
 	near = kg_nearest(n->text, names);
 	if (!strcmp(n->text, "ret") && g_str_has_prefix(ev->env->point->target, "syscalls:sys_enter_"))

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FORMAT "2"           /* raise when what is gathered, or how it is judged, changes */
+#define FORMAT "3"           /* raise when what is gathered, or how it is judged, changes */
 #define KEEP 8               /* profiles; more than that many kernels and module sets are rare */
 #define PART_MAX_AGE_S 3600  /* a half-written one older than this has lost its writer */
 
@@ -93,7 +93,7 @@ static char *make_key(const struct kg_profile *p, const struct kg_profile_opts *
 	h = mix_file(h, "/sys/kernel/security/lockdown");
 	h = h * 31 + (stat("/sys/kernel/btf/vmlinux", &st) ? 0 : (guint64)st.st_size);
 	h = h * 31 + can_read(config);
-	h = mix_access(mix_modules(h), tracefs);
+	h = kg_mix_lent(mix_access(mix_modules(h), tracefs), p, opts);
 	return g_strdup_printf("%s-%016" G_GINT64_MODIFIER "x", p->release, h);
 }
 

@@ -183,6 +183,18 @@ struct kg_index *kg_profile_formats(struct kg_profile *p)
 	return p->formats;
 }
 
+const char *kg_profile_format(struct kg_profile *p, const char *target, gsize *ret_len)
+{
+	struct kg_index *ix = kg_profile_formats(p);
+	const struct kg_line *line = kg_index_find(ix, target, strlen(target));
+	g_autoptr(GPtrArray) fields = line ? kg_format_parse(p, ix->text + line->body, line->body_len, NULL) : NULL;
+
+	if (!fields)
+		return NULL;
+	*ret_len = line->body_len;
+	return ix->text + line->body;
+}
+
 void kg_formats_check(struct kg_profile *p)
 {
 	struct kg_index *ix = kg_profile_formats(p);
@@ -286,7 +298,7 @@ void kg_gather_formats(struct kg_profile *p)
 	if (!systems) {
 		g_autofree char *why = g_strdup_printf("%s can't be read (%s)", events, g_strerror(errno));
 
-		kg_source_set(p, "tracepoints", KG_SOURCE_MISSING, 0, why, cost, errno == EACCES ? "sudo kgent doctor" : NULL);
+		kg_source_set(p, "tracepoints", KG_SOURCE_MISSING, 0, why, cost, errno == EACCES ? "sudo kgent kernel share" : NULL);
 		return;
 	}
 	g_ptr_array_sort(systems, compare_systems);

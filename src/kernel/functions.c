@@ -306,5 +306,5 @@ void kg_gather_functions(struct kg_profile *p)
 	else
 		why = g_strdup_printf("%s can't be read (%s)%s", path, g_strerror(e),
 				      p->is_root_view ? ", although the privileges are there: a security policy forbids it" : "");
-	guess(p, symbols, why, !path ? tracefs->mend : e == EACCES || (e == EPERM && !p->is_root_view) ? "sudo kgent doctor" : NULL);
+	guess(p, symbols, why, !path ? tracefs->mend : e == EACCES || (e == EPERM && !p->is_root_view) ? "sudo kgent kernel share" : NULL);
 }

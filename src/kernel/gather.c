@@ -64,7 +64,7 @@ char *kg_tracefs_find(const char *wanted, char **ret_why, char **ret_mend)
 	}
 	if (closed) {
 		*ret_why = g_strdup_printf("only root may look into %s", closed);
-		*ret_mend = g_strdup("sudo kgent doctor");
+		*ret_mend = g_strdup("sudo kgent kernel share");
 	} else if (dirs->len) {
 		*ret_why = g_strdup_printf("%s has no events", (char *)g_ptr_array_index(dirs, 0));
 		*ret_mend = wanted ? NULL : g_strdup("sudo mount -t tracefs none /sys/kernel/tracing");
@@ -100,5 +100,6 @@ void kg_gather(struct kg_profile *p, const struct kg_profile_opts *opts)
 	kg_gather_btf(p);
 	gather_tracefs(p, opts->tracefs);
 	kg_gather_functions(p); /* needs BTF and tracefs */
+	kg_gather_lent(p, opts);
 	kg_gather_features(p);  /* needs all of them */
 }

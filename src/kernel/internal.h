@@ -181,6 +181,10 @@ GPtrArray *kg_nearest_of(const char *word, const GPtrArray *names, guint max);
 int kg_saved_open(struct kg_profile *p, const char *dir, gboolean is_cache, struct kg_error *err);
 int kg_saved_write(struct kg_profile *p, const char *dir, gboolean with_btf, struct kg_error *err);
 
+/* lend.c: what other profiles of the same kernel have and this one lacks; and what of them a cached profile depends on */
+void kg_gather_lent(struct kg_profile *p, const struct kg_profile_opts *opts);
+guint64 kg_mix_lent(guint64 h, const struct kg_profile *p, const struct kg_profile_opts *opts);
+
 /* cache.c */
 int kg_cache_open(struct kg_profile *p, const struct kg_profile_opts *opts);
 void kg_cache_write(struct kg_profile *p, const struct kg_profile_opts *opts);

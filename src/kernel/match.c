@@ -162,3 +162,21 @@ GPtrArray *kg_profile_match(struct kg_profile *p, enum kg_probe_kind kind, const
 		g_ptr_array_set_size(out, (gint)max);
 	return out;
 }
+
+void kg_profile_function_lines(struct kg_profile *p, const char *pattern, GString *out)
+{
+	const struct kg_index *ix = kg_profile_functions(p);
+	gsize fixed = strcspn(pattern, "*"), len = strlen(pattern);
+
+	for (guint i = kg_index_lower(ix, pattern, fixed); i < ix->n; i++) {
+		const struct kg_line *l = &ix->lines[i];
+		const char *s = kg_index_name(ix, l);
+
+		if (l->len < fixed || memcmp(s, pattern, fixed))
+			break; /* sorted: nothing behind this begins so */
+		if (fits(pattern, len, s, l->len))
+			g_string_append_printf(out, "%.*s\n", l->len + (l->rest ? l->rest + 3 : 0), s);
+		else if (fixed == len)
+			break;
+	}
+}

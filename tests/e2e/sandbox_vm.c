@@ -5,7 +5,9 @@
  * $KGENT_TEST_CACHE/kgent keeps the kernels between tests; they are fetched once. As root the tests go on as nobody: a sandbox
  * needs no privilege. Without QEMU or packages all of it is skipped.
  */
+#include <kgent/build.h>
 #include <kgent/kernels.h>
+#include <kgent/profile.h>
 #include <kgent/sandbox.h>
 
 #include <errno.h>
@@ -687,6 +689,72 @@ static void test_wrong_calls(void **state)
 	(void)state;
 }
 
+/* The object that bpftrace makes of it on the kernel itself, in base64. */
+static char *compiled_inside(struct kg_sandbox *box, const char *program)
+{
+	_cleanup_error_ struct kg_error err = {0};
+
+	assert_int_equal(kg_sandbox_put(box, "/tmp/p.bt", program, strlen(program), 0644, &err), 0);
+	struct kg_sandbox_output out = run(box, "cd /tmp; rm -f p.o; bpftrace --emit-elf p.o p.bt >&2 && base64 p.o | tr -d '\\n'");
+	char *text = g_strndup(out.out->str, out.out->len);
+
+	if (out.status || !*text)
+		fail_msg("%s: %s", program, out.err->str);
+	kg_sandbox_output_clear(&out);
+	return text;
+}
+
+static char *compiled_from_profile(struct kg_profile *profile, const char *program)
+{
+	struct kg_build_opts opts = {.profile = profile};
+	struct kg_build_result res = {0};
+	_cleanup_error_ struct kg_error err = {0};
+	gsize len;
+	const void *data;
+	char *text;
+
+	if (kg_build(program, &opts, &res, &err))
+		fail_msg("%s: %s", program, err.msg);
+	if (res.outcome != KG_BUILD_COMPILED)
+		fail_msg("%s: %s", program, res.why ? res.why : ((struct kg_diag *)res.diags->pdata[0])->msg);
+	data = g_bytes_get_data(res.object, &len);
+	text = g_base64_encode(data, len);
+	kg_build_result_clear(&res);
+	return text;
+}
+
+/* What is compiled on the host from a kernel's profile is what bpftrace compiles on that kernel, byte by byte: a proof is about what is loaded. */
+static void test_compiled_alike(void **state)
+{
+	static const char *const texts[] = {
+		"tracepoint:skb:kfree_skb { @[args->reason, args->protocol] = count(); }",
+		"kprobe:vfs_read { @[((struct task_struct *)curtask)->real_parent->comm, str(arg1)] = count(); @c[cgroup] = nsecs; }",
+		"kprobe:tcp_connect { $sk = (struct sock *)arg0; printf(\"%s %d\\n\", ntop($sk->__sk_common.skc_daddr), $sk->__sk_common.skc_dport); }",
+		"kfunc:vfs_read { printf(\"%d %d\\n\", args->count, args->file->f_flags); } kretfunc:vfs_read { @ = hist(retval); }",
+		"kprobe:tcp_* { @[probe] = count(); } tracepoint:syscalls:sys_enter_open* { @t[probe] = count(); }",
+		"interval:s:1 { $i = 0; while ($i < 5) { $i++; } @x = $i; } profile:hz:99 { @s[kstack, ustack] = count(); }",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(versions); i++) {
+		struct kg_sandbox *box = open_box(versions[i]);
+		struct kg_kernel *kernel = NULL;
+		struct kg_profile *profile = NULL;
+		_cleanup_error_ struct kg_error err = {0};
+
+		assert_int_equal(kg_kernel_find(cache, versions[i], &kernel, &err), 0);
+		assert_int_equal(kg_profile_open(&(struct kg_profile_opts){.dir = kernel->profile}, &profile, &err), 0);
+		for (gsize k = 0; k < G_N_ELEMENTS(texts); k++) {
+			g_autofree char *inside = compiled_inside(box, texts[k]), *outside = compiled_from_profile(profile, texts[k]);
+
+			if (strcmp(inside, outside))
+				fail_msg("%s: %s: the two differ", versions[i], texts[k]);
+		}
+		kg_profile_free(profile);
+		kg_kernel_free(kernel);
+		kg_sandbox_free(box);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -694,7 +762,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_restored), cmocka_unit_test(test_functions), cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_killed), cmocka_unit_test(test_panic),
 		cmocka_unit_test(test_power_off), cmocka_unit_test(test_hung), cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_fork_bomb),
 		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_flood), cmocka_unit_test(test_unfetched), cmocka_unit_test(test_orphan),
-		cmocka_unit_test(test_damaged_state), cmocka_unit_test(test_wrong_calls),
+		cmocka_unit_test(test_damaged_state), cmocka_unit_test(test_wrong_calls), cmocka_unit_test(test_compiled_alike),
 	};
 	_cleanup_error_ struct kg_error err = {0};
 

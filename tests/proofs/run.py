@@ -4,7 +4,8 @@
     tests/proofs/run.py BUILD [NAME...] [--list] [--times]
 
 Each case goes through `kgent check PROGRAM --contract CONTRACT --json --no-load`. The facts that a case asks for are looked for in the answer: which
-obligations are refuted, at which line, and what the counterexample shows and asks for. Every counterexample must say that it was replayed.
+obligations are refuted, at which line, and what the counterexample shows and asks for. Every counterexample must say that it was replayed. A case that
+names a profile of tests/profiles is proved for that kernel.
 """
 import concurrent.futures
 import json
@@ -17,6 +18,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import cases  # noqa: E402
+from compile import unpack  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TIME_LIMIT_S = 240 * float(os.environ.get("TEST_TIME_FACTOR", "1"))
@@ -107,9 +109,10 @@ def run(build, case, folder):
     try:
         program = object_of(case, folder)
         command = [os.path.join(build, "kgent"), "check", program, "--contract", case.contract, "--json", "--no-load", "--bound", "time=%d" % TIME_LIMIT_S]
+        command += ["--profile", unpack(case.profile, folder)] if case.profile else []
         answer = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S + 60)
         if not answer.stdout and "the contract can" in answer.stderr and ("has no member" in answer.stderr or "in this kernel" in answer.stderr):
-            return "skipped", ["it is about another kernel (%s), and bpftrace compiles for the running one" % (case.profile or "not this one")], None
+            return "skipped", ["it is about another kernel than the running one, and names no profile"], None
         report = json.loads(answer.stdout)
     except (subprocess.SubprocessError, ValueError, OSError) as e:
         return "failed", [str(e)], None
@@ -131,6 +134,8 @@ def main():
     counts = {"ok": 0, "failed": 0, "skipped": 0}
     times = []
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for profile in {c.profile for c in chosen if c.profile}:
+            unpack(profile, folder)
         for case, (outcome, lines, proof) in zip(chosen, pool.map(lambda c: run(build, c, folder), chosen)):
             counts[outcome] += 1
             kind = os.path.basename(os.path.dirname(case.path))

@@ -1,5 +1,6 @@
 /* Finding bpftrace, reading its messages, compiling. */
 #include "fake_bpftrace.h"
+#include "fixture.h"
 
 #include <kgent/build.h>
 #include <kgent/child.h>
@@ -371,6 +372,40 @@ static void test_live_without_root(void **state)
 	assert_true(WEXITSTATUS(status) == KG_BUILD_COMPILED || WEXITSTATUS(status) == KG_BUILD_NOT_CHECKED);
 }
 
+/* What a compiler for another kernel sees: of the profile what the program can name, of the running kernel nothing. */
+static void test_stage(void **state)
+{
+	static const char program[] = "tracepoint:skb:kfree_skb,tracepoint : \"sched\":sched_process_f*rk { } kprobe:tcp_connect { } k:nf_conntrack_in { }";
+	static const char see[] = "{ cd /sys/kernel; find tracing -type f | sort; cat tracing/available_filter_functions; cat tracing/available_events;"
+				  " head -2 tracing/events/skb/kfree_skb/format; wc -c </proc/kallsyms; ls /lib/modules 2>/dev/null | wc -l;"
+				  " cmp btf/vmlinux $BPFTRACE_BTF && echo same; }"
+				  " >%s 2>&1; printf '\\177ELF' >/dev/fd/4";
+	static const char want[] = "tracing/available_events\ntracing/available_filter_functions\n"
+				   "tracing/events/sched/sched_process_fork/format\ntracing/events/skb/kfree_skb/format\n"
+				   "tcp_connect\nnf_conntrack_in [nf_conntrack]\nskb:kfree_skb\nsched:sched_process_fork\nname: kfree_skb\n";
+	g_autofree char *dir = kg_fixture_profile(KG_FIXTURE_6_1), *out = fake_path("seen"), *body = g_strdup_printf(see, out), *seen = NULL;
+	struct kg_build_opts opts = {0};
+	struct kg_build_result res;
+	_cleanup_error_ struct kg_error err = {0};
+
+	if (!dir || kg_profile_open(&(struct kg_profile_opts){.dir = dir}, &opts.profile, &err)) {
+		print_message("skip: the fixture profile can't be unpacked\n");
+		skip();
+	}
+	fake_use(body);
+	build(program, &opts, &res);
+	if (res.outcome == KG_BUILD_NOT_CHECKED) {
+		print_message("skip: %s\n", res.why);
+		skip();
+	}
+	assert_int_equal(res.outcome, KG_BUILD_COMPILED);
+	assert_true(g_file_get_contents(out, &seen, NULL, NULL));
+	if (!g_str_has_prefix(seen, want) || !g_str_has_suffix(seen, "\n0\n0\nsame\n"))
+		fail_msg("%s", seen);
+	kg_build_result_clear(&res);
+	kg_profile_free(opts.profile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_live_compiles),
 		cmocka_unit_test(test_live_refuses),
 		cmocka_unit_test(test_live_without_root),
+		cmocka_unit_test(test_stage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, fake_remove);

@@ -415,6 +415,75 @@ static int setup(void **state)
 	return 0;
 }
 
+static void test_format_text(void **state)
+{
+	gsize len = 0;
+	const char *text;
+
+	if (!profiles[0])
+		skip();
+	text = kg_profile_format(profiles[0], "skb:kfree_skb", &len);
+	assert_non_null(text);
+	assert_true(g_str_has_prefix(text, "name: kfree_skb\nID: "));
+	assert_non_null(memmem(text, len, "print fmt:", 10));
+	assert_null(memmem(text, len, "\n@ ", 3)); /* and no further one */
+	assert_null(kg_profile_format(profiles[0], "skb:kfree", &len));
+}
+
+static void test_function_lines(void **state)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	if (!profiles[0])
+		skip();
+	kg_profile_function_lines(profiles[0], "tcp_connect", out);
+	assert_string_equal(out->str, "tcp_connect\n");
+	g_string_truncate(out, 0);
+	kg_profile_function_lines(profiles[0], "nf_conntrack_i*n", out);
+	assert_non_null(strstr(out->str, "nf_conntrack_in [nf_conntrack]\n"));
+	assert_null(strstr(out->str, "nf_conntrack_alloc"));
+	g_string_truncate(out, 0);
+	kg_profile_function_lines(profiles[0], "no_such_function", out);
+	assert_string_equal(out->str, "");
+}
+
+/* Members of types of three modules in a profile of one BTF are where the modules' own BTF has them. */
+static void test_joined_types(void **state)
+{
+	static const char *const modules[] = {"nf_conntrack", "no_such_module", "bridge", "xfs", NULL};
+	static const char *const members[][2] = {{"struct nf_conntrack_net", "count"}, {"struct net_bridge_port", "br"}, {"struct net_bridge", "dev"},
+						 {"struct xfs_inode", "i_ino"}, {"struct task_struct", "pid"}};
+	_cleanup_error_ struct kg_error err = {0};
+	struct kg_profile *one = NULL;
+	GBytes *types;
+	gsize len;
+	const void *data;
+
+	if (!profiles[0])
+		skip();
+	g_autofree char *dir = g_dir_make_tmp("kgent-test-XXXXXX", NULL), *btf = g_build_filename(dir, "btf", NULL), *meta = g_build_filename(dir, "meta.json", NULL);
+	types = kg_profile_types(profiles[0], modules);
+	assert_non_null(types);
+	data = g_bytes_get_data(types, &len);
+	assert_true(g_file_set_contents(btf, data, (gssize)len, NULL));
+	assert_true(g_file_set_contents(meta, "{\"format\": 1, \"release\": \"x\", \"arch\": \"x86_64\"}", -1, NULL));
+	g_bytes_unref(types);
+	assert_int_equal(kg_profile_open(&(struct kg_profile_opts){.dir = dir}, &one, &err), 0);
+	for (guint i = 0; i < G_N_ELEMENTS(members); i++) {
+		struct kg_field a, b;
+
+		assert_int_equal(kg_profile_member(profiles[0], members[i][0], members[i][1], &a, &err), 0);
+		assert_int_equal(kg_profile_member(one, members[i][0], members[i][1], &b, &err), 0);
+		assert_string_equal(a.type, b.type);
+		assert_int_equal(a.offset_bits, b.offset_bits);
+		assert_int_equal(a.size, b.size);
+	}
+	kg_profile_free(one);
+	g_unlink(btf);
+	g_unlink(meta);
+	g_rmdir(dir);
+}
+
 static int teardown(void **state)
 {
 	for (int i = 0; i < 2; i++)
@@ -441,6 +510,9 @@ int main(void)
 		cmocka_unit_test(test_enumerator),
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_format_text),
+		cmocka_unit_test(test_function_lines),
+		cmocka_unit_test(test_joined_types),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
