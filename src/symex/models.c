@@ -156,7 +156,7 @@ gboolean models_take_loose(struct solver *s, const struct kg_word *extra, GArray
 	struct model *m = model_new(s);
 	gboolean is_state;
 
-	for (guint i = 0; m && i < s->definitions->len; i++) {
+	for (guint i = 0; m && ret_quotients && i < s->definitions->len; i++) {
 		uint64_t number = 0;
 
 		number_of(s, m, g_array_index(s->definitions, struct definition, i).of, &number);

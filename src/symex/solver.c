@@ -274,6 +274,35 @@ static void tell_definitions(struct solver *s, GHashTable *seen)
 	own_broke(s);
 }
 
+/* Quotients by the same number are in the order of what was divided. */
+static void tell_order(struct solver *s, const struct definition *a, const struct definition *b)
+{
+	if (a->divisor != b->divisor)
+		return;
+	Z3_solver_assert(s->ctx, s->z3, Z3_mk_implies(s->ctx, Z3_mk_bvule(s->ctx, a->divided, b->divided), Z3_mk_bvule(s->ctx, a->of, b->of)));
+	Z3_solver_assert(s->ctx, s->z3, Z3_mk_implies(s->ctx, Z3_mk_bvule(s->ctx, b->divided, a->divided), Z3_mk_bvule(s->ctx, b->of, a->of)));
+}
+
+/* What follows from the definitions without multiplying: x / d lies between x / 2^k and x / 2^(k + 1) for a d between the powers. */
+static void tell_bounds(struct solver *s, GHashTable *seen)
+{
+	Z3_sort sort = Z3_mk_bv_sort(s->ctx, 64);
+
+	for (guint i = 0; i < s->definitions->len; i++) {
+		const struct definition *d = &g_array_index(s->definitions, struct definition, i);
+		unsigned log = g_bit_storage(d->divisor) - 1; /* divisors are no powers of 2 */
+
+		if (!g_hash_table_contains(seen, d->of))
+			continue;
+		for (guint k = 0; k < i; k++)
+			if (g_hash_table_contains(seen, g_array_index(s->definitions, struct definition, k).of))
+				tell_order(s, d, &g_array_index(s->definitions, struct definition, k));
+		Z3_solver_assert(s->ctx, s->z3, Z3_mk_bvule(s->ctx, d->of, Z3_mk_bvlshr(s->ctx, d->divided, Z3_mk_unsigned_int64(s->ctx, log, sort))));
+		Z3_solver_assert(s->ctx, s->z3, Z3_mk_bvuge(s->ctx, d->of, Z3_mk_bvlshr(s->ctx, d->divided, Z3_mk_unsigned_int64(s->ctx, log + 1, sort))));
+	}
+	own_broke(s);
+}
+
 /* Each quotient is the number that it is in [guess]: then no multiplication is left. */
 static void tell_guess(struct solver *s, GHashTable *seen, const GArray *guess)
 {
@@ -293,24 +322,35 @@ static void tell_guess(struct solver *s, GHashTable *seen, const GArray *guess)
 	own_broke(s);
 }
 
+/* Is there a state with the quotients that are guessed? A "no" says nothing of others. */
+static gboolean guess_is_right(struct solver *s, GHashTable *seen, const GArray *guess)
+{
+	gboolean is_right;
+
+	if (guess->len < s->definitions->len)
+		return FALSE;
+	Z3_solver_push(s->ctx, s->z3);
+	tell_guess(s, seen, guess);
+	is_right = ask(s) == SOLVER_SAT;
+	if (is_right)
+		models_take(s);
+	Z3_solver_pop(s->ctx, s->z3, 1);
+	return is_right;
+}
+
 /*
  * Z3 found a state with any quotients. What is impossible without their definitions is so with them; only what is possible has to hold against those
- * that it speaks of. First with the quotients of that state, which is cheap and mostly enough; a "no" to that says nothing.
+ * that it speaks of. At first against what is cheap, which mostly leads to a state that can be.
  */
-static enum solver_answer ask_with_quotients(struct solver *s, const struct kg_word *extra, const GArray *guess)
+static enum solver_answer ask_with_quotients(struct solver *s, const struct kg_word *extra)
 {
 	g_autoptr(GHashTable) seen = quotients_in_question(s, extra);
-	enum solver_answer ret = SOLVER_UNKNOWN;
+	g_autoptr(GArray) guess = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+	enum solver_answer ret;
 
-	if (guess->len == s->definitions->len) {
-		Z3_solver_push(s->ctx, s->z3);
-		tell_guess(s, seen, guess);
-		ret = ask(s);
-		if (ret == SOLVER_SAT)
-			models_take(s);
-		Z3_solver_pop(s->ctx, s->z3, 1);
-	}
-	if (ret == SOLVER_SAT)
+	tell_bounds(s, seen);
+	ret = ask(s);
+	if (ret == SOLVER_UNSAT || (ret == SOLVER_SAT && (models_take_loose(s, extra, guess) || guess_is_right(s, seen, guess))))
 		return ret;
 	tell_definitions(s, seen);
 	ret = ask(s);
@@ -322,7 +362,6 @@ static enum solver_answer ask_with_quotients(struct solver *s, const struct kg_w
 /* Ask Z3. [strictly]: a quotient is what was divided; otherwise SAT may be too much. A state that was found and can be is the last model. */
 static enum solver_answer question(struct solver *s, const struct kg_word *extra, gboolean strictly)
 {
-	g_autoptr(GArray) guess = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	gboolean is_loose = s->definitions->len > 0, is_state = FALSE;
 	enum solver_answer ret;
 
@@ -336,9 +375,9 @@ static enum solver_answer question(struct solver *s, const struct kg_word *extra
 	if (ret == SOLVER_SAT && !is_loose)
 		models_take(s);
 	else if (ret == SOLVER_SAT)
-		is_state = models_take_loose(s, extra, guess);
+		is_state = models_take_loose(s, extra, NULL);
 	if (strictly && is_loose && ret != SOLVER_UNSAT && !is_state)
-		ret = ask_with_quotients(s, extra, guess);
+		ret = ask_with_quotients(s, extra);
 	Z3_solver_pop(s->ctx, s->z3, 1);
 	return ret;
 }

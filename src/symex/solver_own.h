@@ -86,6 +86,6 @@ gboolean models_allow(struct solver *s, const struct kg_word *extra);
 void models_take(struct solver *s);
 /*
  * The same where Z3 was not told what quotients are: FALSE if the assertions and [extra] do not hold once each quotient is what was divided. [ret_quotients]: a
- * uint64_t for each definition, as Z3 would have it.
+ * uint64_t for each definition, as Z3 would have it; may be NULL.
  */
 gboolean models_take_loose(struct solver *s, const struct kg_word *extra, GArray *ret_quotients);
