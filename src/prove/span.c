@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define MAX_PAIRS 16 /* of a beginning and an end: so many are all looked at */
-
 struct step {
 	gboolean is_end;
 	int key; /* which of the keys */
@@ -299,40 +297,76 @@ static void tell(struct judge *j, const struct kg_contract_clause *clause, const
 	kg_symex_free(t.x);
 }
 
-/*
- * Which stories a pair is told. All pairs are told the first one, as long as there are few; of many those with the first beginning or the first end: what works with the
- * same partner works by the same entry of the same map. The other stories are about one end or one beginning, so each of these is told them once.
- */
-static gboolean is_told(guint story, guint b, guint e, guint n_begins, guint n_ends)
-{
-	gboolean is_diagonal = n_begins >= n_ends ? e == b % n_ends : b == e % n_begins;
+/* A program at one of the span's beginnings or ends. */
+struct place {
+	const struct kg_contract_end *end;
+	guint program;
+	guint stands_for_it; /* index of the first place that is alike */
+};
 
-	if (story == 0 && n_begins * n_ends > MAX_PAIRS)
-		return b == 0 || e == 0 || is_diagonal;
-	return story == 0 || is_diagonal;
+static gboolean same_expr(const struct kg_contract_expr *a, const struct kg_contract_expr *b)
+{
+	return !a->node == !b->node && !g_strcmp0(a->text, b->text);
 }
 
-static void tell_all(struct judge *j, const struct kg_contract_clause *clause, const struct kg_contract_end *from, const struct kg_contract_end *to)
+static gboolean same_exprs(const GPtrArray *a, const GPtrArray *b)
 {
-	g_autoptr(GArray) begins = programs_at(j, from->points), ends = programs_at(j, to->points);
+	if (a->len != b->len)
+		return FALSE;
+	for (guint i = 0; i < a->len; i++)
+		if (!same_expr(a->pdata[i], b->pdata[i]))
+			return FALSE;
+	return TRUE;
+}
+
+/* The contract says the same of both, and the programs there are alike. */
+static gboolean places_alike(struct judge *j, const struct place *a, const struct place *b)
+{
+	return same_exprs(a->end->key, b->end->key) && same_exprs(a->end->assumes, b->end->assumes) && same_expr(&a->end->condition, &b->end->condition) &&
+	       programs_alike(j, a->program, b->program);
+}
+
+static GArray *places_of(struct judge *j, const GPtrArray *ends)
+{
+	GArray *places = g_array_new(FALSE, FALSE, sizeof(struct place));
+
+	for (guint i = 0; i < ends->len; i++) {
+		g_autoptr(GArray) programs = programs_at(j, ((struct kg_contract_end *)ends->pdata[i])->points);
+
+		for (guint k = 0; k < programs->len; k++) {
+			struct place place = {.end = ends->pdata[i], .program = g_array_index(programs, guint, k)};
+
+			while (place.stands_for_it < places->len && !places_alike(j, &g_array_index(places, struct place, place.stands_for_it), &place))
+				place.stands_for_it++;
+			g_array_append_val(places, place);
+			g_hash_table_add(j->covered, GUINT_TO_POINTER(place.program + 1));
+		}
+	}
+	return places;
+}
+
+static void tell_stories(struct judge *j, const struct kg_contract_clause *clause, const struct place *from, const struct place *to)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(stories); i++)
+		if (!j->opts->first_is_enough || !kg_proof_count(j->proof, KG_PROOF_REFUTED))
+			tell(j, clause, &stories[i], from->end, to->end, from->program, to->program);
+}
+
+/*
+ * Every pair of a beginning and an end is told every story, unless another pair was that is alike in both. A pair of an attach point with itself is alike only to
+ * other such pairs (see assume_one_role()).
+ */
+void judge_span(struct judge *j, const struct kg_contract_clause *clause)
+{
+	g_autoptr(GArray) begins = places_of(j, clause->span->from), ends = places_of(j, clause->span->to);
+	g_autoptr(GHashTable) told = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 
 	for (guint b = 0; b < begins->len; b++)
 		for (guint e = 0; e < ends->len; e++) {
-			guint begin = g_array_index(begins, guint, b), end = g_array_index(ends, guint, e);
-			g_hash_table_add(j->covered, GUINT_TO_POINTER(begin + 1));
-			g_hash_table_add(j->covered, GUINT_TO_POINTER(end + 1));
-			for (guint i = 0; i < G_N_ELEMENTS(stories) && !(j->opts->first_is_enough && kg_proof_count(j->proof, KG_PROOF_REFUTED)); i++)
-				if (is_told(i, b, e, begins->len, ends->len))
-					tell(j, clause, &stories[i], from, to, begin, end);
-		}
-	if (begins->len * ends->len > MAX_PAIRS)
-		g_ptr_array_add(j->proof->assumptions, g_strdup_printf("of %u pairs of a beginning and an end, those with the first of either stand for all",
-								       begins->len * ends->len));
-}
+			const struct place *from = &g_array_index(begins, struct place, b), *to = &g_array_index(ends, struct place, e);
+			gint64 pair = (gint64)from->stands_for_it << 32 | (gint64)to->stands_for_it << 1 | (from->program == to->program);
 
-void judge_span(struct judge *j, const struct kg_contract_clause *clause)
-{
-	for (guint f = 0; f < clause->span->from->len; f++)
-		for (guint t = 0; t < clause->span->to->len; t++)
-			tell_all(j, clause, clause->span->from->pdata[f], clause->span->to->pdata[t]);
+			if (g_hash_table_add(told, g_memdup2(&pair, sizeof(pair))))
+				tell_stories(j, clause, from, to);
+		}
 }
