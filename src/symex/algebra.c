@@ -6,6 +6,62 @@
  */
 #include "solver_own.h"
 
+/* ---------------------------------------------------------------- what was computed before */
+
+/*
+ * Simplifying costs far more than looking up, and each path of a program, and each obligation on it, computes mostly what others did. A term is the
+ * same for the same operation on the same words, so that this changes nothing else.
+ */
+enum { EXTRACT = KG_OPS, CONCAT, EXTEND, EXTEND_SIGNED };
+struct operation {
+	uint64_t what;
+	struct kg_word a, b;
+};
+struct done {
+	struct operation operation;
+	struct kg_word word;
+};
+
+static struct operation operation(guint kind, guint x, guint y, struct kg_word a, struct kg_word b)
+{
+	return (struct operation){(uint64_t)kind << 32 | x << 16 | y, a, b};
+}
+
+static guint done_hash(gconstpointer p)
+{
+	const struct operation *o = p;
+	uint64_t sum = o->what * 0x9e3779b97f4a7c15ull;
+
+	sum = (sum ^ (uintptr_t)o->a.term ^ o->a.bits) * 0x9e3779b97f4a7c15ull;
+	sum = (sum ^ (sum >> 32) ^ (uintptr_t)o->b.term ^ o->b.bits) * 0x9e3779b97f4a7c15ull;
+	return (guint)(sum >> 32);
+}
+
+static gboolean done_equal(gconstpointer p, gconstpointer q)
+{
+	const struct operation *o = p, *u = q;
+
+	return o->what == u->what && word_same(o->a, u->a) && word_same(o->b, u->b);
+}
+
+static gboolean is_done(struct solver *s, const struct operation *o, struct kg_word *ret)
+{
+	const struct done *done = g_hash_table_lookup(s->done, o);
+
+	if (done)
+		*ret = done->word;
+	return done != NULL;
+}
+
+static struct kg_word remember(struct solver *s, const struct operation *o, struct kg_word word)
+{
+	struct done *done = g_new(struct done, 1);
+
+	*done = (struct done){*o, word};
+	g_hash_table_add(s->done, done);
+	return word;
+}
+
 /* ---------------------------------------------------------------- life */
 
 static void quotients_free(gpointer array)
@@ -21,6 +77,7 @@ void own_algebra_new(struct solver *s)
 	s->parts = g_hash_table_new(NULL, NULL);
 	s->quotients = g_hash_table_new_full(NULL, NULL, NULL, quotients_free);
 	s->choices = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	s->done = g_hash_table_new_full(done_hash, done_equal, g_free, NULL);
 }
 
 void own_algebra_free(struct solver *s)
@@ -31,6 +88,7 @@ void own_algebra_free(struct solver *s)
 	g_hash_table_destroy(s->parts);
 	g_hash_table_destroy(s->choices);
 	g_hash_table_destroy(s->quotients);
+	g_hash_table_destroy(s->done);
 }
 
 /* ---------------------------------------------------------------- words and terms */
@@ -276,6 +334,21 @@ static gboolean logic(struct solver *s, enum kg_op op, struct kg_word a, struct 
 	return TRUE;
 }
 
+/* As Z3 has it; a word of 1 bit if it compares. */
+static struct kg_word operate(struct solver *s, enum kg_op op, unsigned width, struct kg_word a, struct kg_word b)
+{
+	struct operation o = operation(op, width, 0, a, b);
+	struct kg_word ret;
+	Z3_ast term;
+
+	if (is_done(s, &o, &ret))
+		return ret;
+	term = arithmetic[op](s->ctx, term_of(s, a, width), term_of(s, b, width));
+	if (op == KG_OP_NE)
+		term = Z3_mk_not(s->ctx, term);
+	return remember(s, &o, kg_op_compares(op) ? bit(s, term) : made(s, term));
+}
+
 static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct kg_word a, struct kg_word b)
 {
 	struct solver *s = self;
@@ -293,12 +366,8 @@ static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct k
 		ret = quotient(s, a, b.bits);
 	else if (op == KG_OP_UMOD && width == 64 && !b.term && b.bits > 1 && (b.bits & (b.bits - 1)))
 		ret = binary(s, KG_OP_SUB, 64, a, binary(s, KG_OP_MUL, 64, quotient(s, a, b.bits), b));
-	else if (!kg_op_compares(op))
-		ret = made(s, arithmetic[op](s->ctx, term_of(s, a, width), term_of(s, b, width)));
-	else if (op == KG_OP_NE)
-		ret = bit(s, Z3_mk_not(s->ctx, Z3_mk_eq(s->ctx, term_of(s, a, width), term_of(s, b, width))));
 	else
-		ret = bit(s, arithmetic[op](s->ctx, term_of(s, a, width), term_of(s, b, width)));
+		ret = operate(s, op, width, a, b);
 	if (width == 64)
 		ret.region = region_of(op, a, b);
 	return ret;
@@ -307,29 +376,37 @@ static struct kg_word binary(void *self, enum kg_op op, unsigned width, struct k
 static struct kg_word extract(void *self, struct kg_word a, unsigned high, unsigned low)
 {
 	struct solver *s = self;
-
 	const struct choice *of = choice_of(s, a);
+	struct operation o = operation(EXTRACT, high, low, a, KG_WORD(0));
+	struct kg_word ret;
 
 	if (!a.term)
 		return KG_WORD((a.bits >> low) & mask(high - low + 1));
 	if (of)
 		return choose(s, of->condition, high - low + 1, KG_WORD((of->yes >> low) & mask(high - low + 1)),
 			      KG_WORD((of->no >> low) & mask(high - low + 1)));
-	return made(s, Z3_mk_extract(s->ctx, high, low, a.term));
+	return is_done(s, &o, &ret) ? ret : remember(s, &o, made(s, Z3_mk_extract(s->ctx, high, low, a.term)));
 }
 
 static struct kg_word concat(void *self, struct kg_word high, unsigned high_width, struct kg_word low, unsigned low_width)
 {
 	struct solver *s = self;
+	struct operation o = operation(CONCAT, high_width, low_width, high, low);
+	struct kg_word ret;
 
 	if (!high.term && !low.term)
 		return KG_WORD((low_width < 64 ? high.bits << low_width : 0) | (low.bits & mask(low_width)));
-	return made(s, Z3_mk_concat(s->ctx, term_of(s, high, high_width), term_of(s, low, low_width)));
+	if (is_done(s, &o, &ret))
+		return ret;
+	return remember(s, &o, made(s, Z3_mk_concat(s->ctx, term_of(s, high, high_width), term_of(s, low, low_width))));
 }
 
 static struct kg_word extend(void *self, struct kg_word a, unsigned from, unsigned to, gboolean is_signed)
 {
 	struct solver *s = self;
+	const struct choice *of = choice_of(s, a);
+	struct operation o = operation(is_signed ? EXTEND_SIGNED : EXTEND, from, to, a, KG_WORD(0));
+	struct kg_word ret;
 
 	if (from == to)
 		return a;
@@ -339,10 +416,9 @@ static struct kg_word extend(void *self, struct kg_word a, unsigned from, unsign
 			bits |= ~mask(from);
 		return KG_WORD(bits & mask(to));
 	}
-	const struct choice *of = choice_of(s, a);
 	if (of)
 		return choose(s, of->condition, to, extend(s, KG_WORD(of->yes), from, to, is_signed), extend(s, KG_WORD(of->no), from, to, is_signed));
-	return made(s, (is_signed ? Z3_mk_sign_ext : Z3_mk_zero_ext)(s->ctx, to - from, a.term));
+	return is_done(s, &o, &ret) ? ret : remember(s, &o, made(s, (is_signed ? Z3_mk_sign_ext : Z3_mk_zero_ext)(s->ctx, to - from, a.term)));
 }
 
 static struct kg_word choose(void *self, struct kg_word condition, unsigned width, struct kg_word yes, struct kg_word no)

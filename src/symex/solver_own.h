@@ -40,6 +40,7 @@ struct solver {
 	struct model *model, *saved; /* of the last answer */
 	GHashTable *applied;     /* "function and what it is applied to" -> term: see apply() */
 	GArray *definitions;     /* struct definition: what holds of quotients; see quotient() */
+	GHashTable *done;        /* struct done: what was computed before */
 	GHashTable *choices;     /* term that is one of two numbers -> struct choice */
 	GHashTable *quotients;   /* term -> GArray of struct quotient */
 	GHashTable *parts;       /* quotient -> what was divided */

@@ -485,7 +485,7 @@ static void report(const struct test *t)
 
 int main(int argc, char **argv)
 {
-	struct test t = {.seed = (guint32)g_get_real_time(), .programs = 20000, .inputs = 4, .only = -1, .slow_every = 20};
+	struct test t = {.seed = (guint32)g_get_real_time(), .programs = 20000, .inputs = 4, .only = -1, .slow_every = 10};
 	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
 	guint n = 0;
 	int r;
