@@ -47,6 +47,7 @@ bench: ## print how long things take, beside what one would use instead
 	@tools/install-deps build run sandbox test
 	@$(MAKE) --no-print-directory all
 	@python3 bench/run.py build
+	@python3 bench/proof_growth.py build build/proof_growth.svg
 
 install: all ## install below PREFIX=/usr/local (and DESTDIR)
 	@meson configure build -Dprefix=$(PREFIX)

@@ -5,6 +5,7 @@
  *   kgent-bench search N WORDS     probe search
  *   kgent-bench functions          how many functions the profile has
  *   kgent-bench parse N FILE       parsing a bpftrace program
+ *   kgent-bench verify FILE        compiling a bpftrace program, and the kernel's load calls for it (two lines; one if the kernel does not load it)
  *   kgent-bench brief N SENTENCE   building what a model is told
  *   kgent-bench talk N             a conversation of three rounds with a model that answers at once
  *   kgent-bench growth N           resident bytes after a tenth of N such conversations, and after all of them
@@ -14,6 +15,7 @@
  *                                  and how much more at the end; the same pairs are learned again and again
  */
 #include "models.h"
+#include "verify.h"
 
 #include <kgent/agent.h>
 #include <kgent/memory.h>
@@ -218,6 +220,8 @@ int main(int argc, char **argv)
 		return search(atoi(argv[2]), argv[3]);
 	if (argc == 2 && !strcmp(argv[1], "functions"))
 		return functions();
+	if (argc == 3 && !strcmp(argv[1], "verify"))
+		return bench_verify(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "parse"))
 		return parse(atoi(argv[2]), argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "brief"))

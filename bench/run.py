@@ -7,7 +7,6 @@ Numbers are printed, never asserted. Median and 95th percentile over the repetit
 """
 import glob
 import json
-import re
 import os
 import random
 import shutil
@@ -26,8 +25,8 @@ SENTENCES = ["count system calls by process", "histogram of read latency by proc
              "print the filename and the error of failed openat calls by process"]
 
 
-def run_once(command, limit=120, stdin=None):
-    """Seconds, peak memory in bytes, standard output; None if it failed or was too slow."""
+def run_once(command, limit=120, stdin=None, good=(0,)):
+    """Seconds, peak memory in bytes, standard output; None if it was too slow or its exit code is not one of [good]."""
     with tempfile.TemporaryFile() as out:
         begin = time.perf_counter()
         child = subprocess.Popen(command, stdin=stdin or subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL)
@@ -43,7 +42,7 @@ def run_once(command, limit=120, stdin=None):
         took = time.perf_counter() - begin
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
-        return None if child.returncode else (took, usage.ru_maxrss * 1024, out.read().decode("utf-8", "replace"))
+        return None if child.returncode not in good else (took, usage.ru_maxrss * 1024, out.read().decode("utf-8", "replace"))
 
 
 def times(command, n):
@@ -187,43 +186,55 @@ def fill_memory(path, n):
 
 
 def proof_cases():
+    os.environ.setdefault("KGENT_DATA", os.path.join(ROOT, "data"))
     sys.path.insert(0, os.path.join(ROOT, "tests", "proofs"))
     import cases  # pylint: disable=import-outside-toplevel
     return [c for c in cases.all_cases() if not c.skip and not c.is_c and os.path.exists(c.program)]
 
 
+PROVED_OR_NOT = (0, 4)  # exit codes of kgent check: what is refuted is measured too
+
+
+def measure_proof(case):
+    """The proof of kgent check --json, seconds of the whole command, and seconds that the kernel's load calls take, each or None."""
+    run = run_once([KGENT, "check", case.program, "--contract", case.contract, "--json", "--no-load"], limit=120, good=PROVED_OR_NOT)
+    proof = json.loads(run[2]).get("proof") if run and run[2] else None
+    compiled_and_verified = inside("verify", case.program) or []
+    return proof, run and run[0], compiled_and_verified[:1], compiled_and_verified[1:]
+
+
 def bench_proofs():
-    proofs, solver, whole, peaks, loads, builds = [], [], [], [], [], []
+    """Each case's proof, and beside it the kernel's own verifier on the same object."""
+    proofs, executing, solver, whole, peaks, builds, loads, ratios, missing = [], [], [], [], [], [], [], [], []
     for case in proof_cases():
-        run = run_once([KGENT, "check", case.program, "--contract", case.contract, "--json", "--no-load"], limit=90)
-        program = run_once([KGENT, "check", case.program, "--json"], limit=60)
-        # run_once() gives None for a program that is refuted, as it should be: ask again for what it said
-        answer = subprocess.run([KGENT, "check", case.program, "--contract", case.contract, "--json", "--no-load"], capture_output=True, text=True, check=False)
-        try:
-            proof = json.loads(answer.stdout).get("proof")
-        except ValueError:
-            continue
+        proof, took, compiled, verified = measure_proof(case)
         if not proof:
+            missing.append(case.name)
             continue
-        proofs.append(proof["took_ns"] / 1e9)
+        proofs.append((proof["took_ns"] / 1e9, case.name))
         solver.append(proof["solver_ns"] / 1e9)
-        if run:
-            whole.append(run[0])
-            peaks.append(run[1])
-        for check in json.loads(program[2])["checks"] if program else []:
-            took = re.search(r"in ([0-9.]+) (ms|s)$", check["detail"] or "")
-            if took and check["name"] in ("build", "kernel verifier"):
-                (builds if check["name"] == "build" else loads).append(float(took[1]) * (1 if took[2] == "s" else 1e-3))
+        executing.append(proofs[-1][0] - solver[-1])
+        peaks.append((proof["peak_bytes"], case.name))
+        whole.append(took)
+        builds += compiled
+        loads += verified
+        ratios += [proofs[-1][0] / seconds for seconds in verified]
     table("proofs of all cases of tests/golden/proofs (median < 100 ms, p95 < 1 s, none > 10 s)")
     row("compiling, by bpftrace", builds)
-    row("the proof", proofs)
+    row("the proof", [seconds for seconds, _ in proofs])
+    row("... of it executing symbolically", executing)
     row("... of it the solver", solver)
     row("kgent check --contract, all of it", whole)
-    row("the kernel's own verifier, bpftrace's start with it", loads)
-    if proofs:
-        print(f"  {'the longest proof':58} {show(max(proofs))}")
-    if peaks:
-        print(f"  {'peak memory of kgent (< 500 MB)':58} {max(peaks) / 1e6:9.1f} MB")
+    row("the kernel's own verifier: load calls of the same objects", loads)
+    if not proofs:
+        return
+    if ratios:
+        print(f"  {'a proof is so many times as long as they are (median)':58} {statistics.median(ratios):9.1f}")
+    longest, biggest = max(proofs), max(peaks)
+    print(f"  {'the longest proof':58} {show(longest[0])}  {longest[1]}")
+    print(f"  {'peak memory of a proof (< 500 MB)':58} {biggest[0] / 1e6:9.1f} MB  {biggest[1]}")
+    if missing:
+        print(f"  no proof of {len(missing)} that can't be compiled here: {', '.join(missing)}")
 
 
 def bench_pairs():
@@ -328,7 +339,8 @@ def bench_trials():
 
 def main():
     subprocess.run(["ninja", "-C", BUILD, "bench/kgent-bench", "bench/kgent-bench-sandbox"], check=True, stdout=subprocess.DEVNULL)
-    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_pairs, bench_memory, bench_sandbox, bench_trials):
+    for bench in (bench_startup, bench_answer, bench_search, bench_parse, bench_disasm, bench_proofs, bench_pairs, bench_models, bench_memory, bench_sandbox,
+                  bench_trials):
         if not ONLY or ONLY in bench.__name__:
             bench()
 

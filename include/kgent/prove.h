@@ -64,6 +64,7 @@ struct kg_proof {
 	char *limit;              /**< a bound that was reached, or NULL */
 	guint n_paths, n_checks;
 	gint64 took_ns, solver_ns;/**< of the proof; without compiling */
+	gint64 peak_bytes;        /**< resident memory of the process that proved, at most */
 };
 
 /** Bounds and switches; all zero is a good default. */

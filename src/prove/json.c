@@ -116,6 +116,7 @@ char *kg_proof_json(const struct kg_proof *proof)
 	json_object_set_new(object, "questions", json_integer(proof->n_checks));
 	json_object_set_new(object, "took_ns", json_integer(proof->took_ns));
 	json_object_set_new(object, "solver_ns", json_integer(proof->solver_ns));
+	json_object_set_new(object, "peak_bytes", json_integer(proof->peak_bytes));
 	text = json_dumps(object, JSON_COMPACT);
 	own = g_strdup(text ? text : "{}");
 	free(text);
@@ -245,6 +246,7 @@ int kg_proof_read(const char *json, gsize len, struct kg_proof **ret, struct kg_
 	proof->n_checks = (guint)json_integer_value(json_object_get(object, "questions"));
 	proof->took_ns = json_integer_value(json_object_get(object, "took_ns"));
 	proof->solver_ns = json_integer_value(json_object_get(object, "solver_ns"));
+	proof->peak_bytes = json_integer_value(json_object_get(object, "peak_bytes"));
 	json_decref(object);
 	*ret = proof;
 	return 0;

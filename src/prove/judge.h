@@ -4,6 +4,7 @@
  * prove.c    the whole of it as a list; the child process
  * point.c    clauses about a point in time: each obligation on each path
  * span.c     clauses about a span: scenarios over two programs
+ * alike.c    which attach points are proved together
  * builtin.c  what is asked of every program
  * value.c    what is seen against what is wanted
  * counter.c  counterexamples: telling values, words, the replay
@@ -147,5 +148,6 @@ guint programs_with(struct judge *j, guint program, guint *ret, guint *ret_all);
 /* The programs of the object that one of [points] fits: their indices. */
 GArray *programs_at(struct judge *j, const GPtrArray *points);
 enum kg_answer before_of_path(void *user, int map, const struct kg_word *key, guint n_key, const struct kg_word **ret); /* user: const struct kg_path * */
+gboolean programs_alike(struct judge *j, guint a, guint b); /* alike.c: what is proved of one holds of the other */
 void judge_cost(struct judge *j, struct kg_symex *x);
 struct kg_symex *judge_executor(struct judge *j);

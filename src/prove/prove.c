@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define INTERRUPTED "it was interrupted"
 
@@ -471,6 +472,7 @@ void kg_proof_take_inline(struct kg_proof *proof, struct kg_proof *from)
 	proof->n_paths += from->n_paths;
 	proof->n_checks += from->n_checks;
 	proof->took_ns += from->took_ns;
+	proof->peak_bytes = MAX(proof->peak_bytes, from->peak_bytes);
 	proof->solver_ns += from->solver_ns;
 	set_word(proof);
 	kg_proof_free(from);
@@ -524,6 +526,13 @@ void object_separate_clear(struct kg_object *copy)
 	g_ptr_array_unref(copy->programs);
 }
 
+static gint64 peak_bytes(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) ? 0 : (gint64)usage.ru_maxrss * 1024;
+}
+
 static struct kg_proof *prove_here(const struct kg_object *object, const struct kg_bt_program *program, const struct kg_contract *contract,
 				   struct kg_profile *profile, const struct kg_prove_opts *opts)
 {
@@ -548,6 +557,7 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	g_hash_table_destroy(j.added_up);
 	object_separate_clear(&each);
 	j.proof->took_ns = (g_get_monotonic_time() - start) * 1000;
+	j.proof->peak_bytes = peak_bytes();
 	return j.proof;
 }
 

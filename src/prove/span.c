@@ -5,20 +5,24 @@
  * Five stories say what "the time from FROM to TO by KEY" means:
  *   one span                 FROM(k) TO(k)          the time between them is shown
  *   no beginning             TO(k)                  nothing is shown
- *   two at once              FROM(k) FROM(l) TO(k)  the time since k's own beginning
- *   used up                  FROM(k) TO(k) TO(k)    nothing is shown the second time
- *   begun again              FROM(k) FROM(k) TO(k)  the time since the latest beginning
- * each of them for all times, keys and states of the kernel.
+ *   two at once              FROM(k) FROM'(l) TO(k) the time since k's own beginning
+ *   used up                  FROM(k) TO(k) TO'(k)   nothing is shown the second time
+ *   begun again              FROM(k) FROM'(k) TO(k) the time since the latest beginning
+ * each of them for all times, keys and states of the kernel, and with each of the places where the span begins and ends as FROM, FROM', TO and TO'.
  */
 #include "judge.h"
 
 #include <string.h>
 
-#define MAX_PAIRS 16 /* of a beginning and an end: so many are all looked at */
-
+/* A program at one of the span's beginnings or ends. */
+struct place {
+	const struct kg_contract_end *end;
+	guint program;
+};
 struct step {
 	gboolean is_end;
-	int key; /* which of the keys */
+	int key;      /* which of the keys */
+	gboolean is_other; /* at FROM' or TO' */
 };
 struct story {
 	const char *text;
@@ -29,27 +33,36 @@ struct story {
 static const struct story stories[] = {
 	{"one beginning and its end", {{FALSE, 0}, {TRUE, 0}}, 2, 0},
 	{"an end without a beginning", {{TRUE, 0}}, 1, -1},
-	{"two at the same time", {{FALSE, 0}, {FALSE, 1}, {TRUE, 0}}, 3, 0},
-	{"a second end after one beginning", {{FALSE, 0}, {TRUE, 0}, {TRUE, 0}}, 3, -1},
-	{"a beginning that comes again before the end", {{FALSE, 0}, {FALSE, 0}, {TRUE, 0}}, 3, 1},
+	{"two at the same time", {{FALSE, 0}, {FALSE, 1, TRUE}, {TRUE, 0}}, 3, 0},
+	{"a second end after one beginning", {{FALSE, 0}, {TRUE, 0}, {TRUE, 0, TRUE}}, 3, -1},
+	{"a beginning that comes again before the end", {{FALSE, 0}, {FALSE, 0, TRUE}, {TRUE, 0}}, 3, 1},
 };
 
-/* One story, told with one program at the beginning and one at the end. */
+/* Where a story is told: [is_end][is_other]. NULL where it has no such step. */
+typedef const struct place *cast[2][2];
+
+/* One story, told with programs at its beginnings and ends. */
 struct telling {
 	struct judge *j;
 	const struct kg_contract_clause *clause;
 	const struct story *story;
 	struct kg_symex *x;
-	const struct kg_contract_end *from, *to;
-	guint from_program, to_program;
+	const struct place *places[2][2];
 	struct moment *moments[MAX_EVENTS];
 	struct asking asking;
 	guint at; /* the step that runs */
 };
 
+static const struct place *place_of(const struct telling *t, guint step)
+{
+	const struct step *at = &t->story->steps[step];
+
+	return t->places[at->is_end][at->is_other];
+}
+
 static const struct kg_contract_end *end_of(const struct telling *t, guint step)
 {
-	return t->story->steps[step].is_end ? t->to : t->from;
+	return place_of(t, step)->end;
 }
 
 /* ---------------------------------------------------------------- what the story assumes */
@@ -102,28 +115,40 @@ static int assume_keys(struct telling *t, struct kg_error *err)
  * One attach point can be an end and a beginning at once (sched_switch: of the thread that leaves the CPU, and of the one that comes). A visit is then taken
  * to be nothing to the story's other keys.
  */
+static int assume_not_other(struct telling *t, guint step, const struct kg_contract_end *other, struct kg_error *err)
+{
+	for (guint k = 0; k < t->story->n; k++) {
+		struct kg_word all = KG_WORD(1), one;
+
+		for (guint n = 0; n < MIN(other->key->len, end_of(t, k)->key->len); n++) {
+			struct kg_expr_value mine, its;
+			int r;
+
+			kg_symex_look_at(t->x, t->moments[step]->event);
+			r = kg_expr_eval(((struct kg_contract_expr *)other->key->pdata[n])->node, &t->moments[step]->env, &mine, err);
+			if (r == 0)
+				r = key_at(t, k, n, &its, err);
+			if (r == 0)
+				r = kg_expr_equal(&mine, &its, &t->moments[step]->env, &one, err);
+			if (r)
+				return r;
+			all = kg_terms.binary(t->x, KG_OP_AND, 1, all, one);
+		}
+		kg_symex_assume(t->x, kg_terms.binary(t->x, KG_OP_XOR, 1, all, KG_WORD(1)));
+	}
+	return 0;
+}
+
 static int assume_one_role(struct telling *t, struct kg_error *err)
 {
-	for (guint i = 0; t->from_program == t->to_program && i < t->story->n; i++) {
-		const struct kg_contract_end *other = t->story->steps[i].is_end ? t->from : t->to;
-		for (guint k = 0; k < t->story->n; k++) {
-			struct kg_word all = KG_WORD(1), one;
-			for (guint n = 0; n < MIN(other->key->len, end_of(t, k)->key->len); n++) {
-				struct kg_expr_value mine, its;
-				int r;
-				kg_symex_look_at(t->x, t->moments[i]->event);
-				r = kg_expr_eval(((struct kg_contract_expr *)other->key->pdata[n])->node, &t->moments[i]->env, &mine, err);
-				if (r == 0)
-					r = key_at(t, k, n, &its, err);
-				if (r == 0)
-					r = kg_expr_equal(&mine, &its, &t->moments[i]->env, &one, err);
-				if (r)
-					return r;
-				all = kg_terms.binary(t->x, KG_OP_AND, 1, all, one);
-			}
-			kg_symex_assume(t->x, kg_terms.binary(t->x, KG_OP_XOR, 1, all, KG_WORD(1)));
+	for (guint i = 0; i < t->story->n; i++)
+		for (guint k = 0; k < 2; k++) {
+			const struct place *other = t->places[!t->story->steps[i].is_end][k];
+			int r = other && other->program == place_of(t, i)->program ? assume_not_other(t, i, other->end, err) : 0;
+
+			if (r)
+				return r;
 		}
-	}
 	return 0;
 }
 
@@ -199,7 +224,7 @@ static int make_moments(struct telling *t, struct kg_error *err)
 		const struct step *step = &t->story->steps[i];
 		struct kg_thread *thread = t->clause->span->is_same_task ? threads[step->key] : NULL;
 
-		t->moments[i] = moment_new(t->j, t->x, t->clause, step->is_end ? t->to_program : t->from_program, thread, err);
+		t->moments[i] = moment_new(t->j, t->x, t->clause, place_of(t, i)->program, thread, err);
 		if (!t->moments[i])
 			return -KG_E_UNSUPPORTED;
 		threads[step->key] = t->moments[i]->event->thread;
@@ -285,18 +310,28 @@ static gboolean is_alone(struct judge *j, guint program)
 	return n_all == 1;
 }
 
-static void tell(struct judge *j, const struct kg_contract_clause *clause, const struct story *story, const struct kg_contract_end *from,
-		 const struct kg_contract_end *to, guint from_program, guint to_program)
+static gboolean all_alone(const struct telling *t)
 {
-	struct telling t = {.j = j, .clause = clause, .story = story, .from = from, .to = to, .from_program = from_program, .to_program = to_program};
+	for (guint i = 0; i < t->story->n; i++)
+		if (!is_alone(t->j, place_of(t, i)->program))
+			return FALSE;
+	return TRUE;
+}
+
+static void tell(struct judge *j, const struct kg_contract_clause *clause, const struct story *story, const cast places)
+{
+	struct telling t = {.j = j, .clause = clause, .story = story};
 	struct kg_state *start = NULL;
 	_cleanup_error_ struct kg_error e = {0};
 	int r;
 
+	if (j->opts->first_is_enough && kg_proof_count(j->proof, KG_PROOF_REFUTED))
+		return;
+	memcpy(t.places, places, sizeof(t.places));
 	t.x = judge_executor(j);
 	t.asking = (struct asking){.j = j, .clause = clause, .n = story->n, .begin = story->begin, .only_latency = story != &stories[0] && has_latency(clause), .story = story->text};
 	r = set_the_stage(&t, &e);
-	if (r == 0 && !(is_alone(j, from_program) && is_alone(j, to_program)))
+	if (r == 0 && !all_alone(&t))
 		r = kg_error_set(&e, KG_E_UNSUPPORTED, STAGE, "two probes at one attach point are not followed through a span");
 	t.asking.m = t.moments[story->n - 1];
 	memcpy(t.asking.moments, t.moments, sizeof(t.moments));
@@ -313,40 +348,102 @@ static void tell(struct judge *j, const struct kg_contract_clause *clause, const
 	kg_symex_free(t.x);
 }
 
-/*
- * Which stories a pair is told. All pairs are told the first one, as long as there are few; of many those with the first beginning or the first end: what works with the
- * same partner works by the same entry of the same map. The other stories are about one end or one beginning, so each of these is told them once.
- */
-static gboolean is_told(guint story, guint b, guint e, guint n_begins, guint n_ends)
+static gboolean same_expr(const struct kg_contract_expr *a, const struct kg_contract_expr *b)
 {
-	gboolean is_diagonal = n_begins >= n_ends ? e == b % n_ends : b == e % n_begins;
-
-	if (story == 0 && n_begins * n_ends > MAX_PAIRS)
-		return b == 0 || e == 0 || is_diagonal;
-	return story == 0 || is_diagonal;
+	return !a->node == !b->node && !g_strcmp0(a->text, b->text);
 }
 
-static void tell_all(struct judge *j, const struct kg_contract_clause *clause, const struct kg_contract_end *from, const struct kg_contract_end *to)
+static gboolean same_exprs(const GPtrArray *a, const GPtrArray *b)
 {
-	g_autoptr(GArray) begins = programs_at(j, from->points), ends = programs_at(j, to->points);
+	if (a->len != b->len)
+		return FALSE;
+	for (guint i = 0; i < a->len; i++)
+		if (!same_expr(a->pdata[i], b->pdata[i]))
+			return FALSE;
+	return TRUE;
+}
 
-	for (guint b = 0; b < begins->len; b++)
-		for (guint e = 0; e < ends->len; e++) {
-			guint begin = g_array_index(begins, guint, b), end = g_array_index(ends, guint, e);
-			g_hash_table_add(j->covered, GUINT_TO_POINTER(begin + 1));
-			g_hash_table_add(j->covered, GUINT_TO_POINTER(end + 1));
-			for (guint i = 0; i < G_N_ELEMENTS(stories) && !(j->opts->first_is_enough && kg_proof_count(j->proof, KG_PROOF_REFUTED)); i++)
-				if (is_told(i, b, e, begins->len, ends->len))
-					tell(j, clause, &stories[i], from, to, begin, end);
+/* The contract says the same of both, and the programs there are alike. */
+static gboolean places_alike(struct judge *j, const struct place *a, const struct place *b)
+{
+	return same_exprs(a->end->key, b->end->key) && same_exprs(a->end->assumes, b->end->assumes) && same_expr(&a->end->condition, &b->end->condition) &&
+	       programs_alike(j, a->program, b->program);
+}
+
+static const struct place *place_with(const GArray *places, guint program)
+{
+	for (guint i = 0; i < places->len; i++)
+		if (g_array_index(places, struct place, i).program == program)
+			return &g_array_index(places, struct place, i);
+	return NULL;
+}
+
+static GArray *places_of(struct judge *j, const GPtrArray *ends)
+{
+	GArray *places = g_array_new(FALSE, FALSE, sizeof(struct place));
+
+	for (guint i = 0; i < ends->len; i++) {
+		g_autoptr(GArray) programs = programs_at(j, ((struct kg_contract_end *)ends->pdata[i])->points);
+
+		for (guint k = 0; k < programs->len; k++) {
+			struct place place = {.end = ends->pdata[i], .program = g_array_index(programs, guint, k)};
+
+			g_array_append_val(places, place);
+			g_hash_table_add(j->covered, GUINT_TO_POINTER(place.program + 1));
 		}
-	if (begins->len * ends->len > MAX_PAIRS)
-		g_ptr_array_add(j->proof->assumptions, g_strdup_printf("of %u pairs of a beginning and an end, those with the first of either stand for all",
-								       begins->len * ends->len));
+	}
+	return places;
+}
+
+/* One of each kind: of places that are alike the first stands for all. One that is also at the other side (see assume_one_role()) stands for itself. */
+static GArray *one_of_each(struct judge *j, const GArray *places, const GArray *other_side)
+{
+	GArray *ret = g_array_new(FALSE, FALSE, sizeof(struct place));
+
+	for (guint i = 0; i < places->len; i++) {
+		const struct place *place = &g_array_index(places, struct place, i);
+		gboolean is_new = TRUE;
+
+		for (guint k = 0; is_new && k < ret->len; k++) {
+			const struct place *known = &g_array_index(ret, struct place, k);
+
+			is_new = !places_alike(j, known, place) || place_with(other_side, known->program) || place_with(other_side, place->program);
+		}
+		if (is_new)
+			g_array_append_val(ret, *place);
+	}
+	return ret;
+}
+
+/* The story with every choice of places for its steps. */
+static void tell_everywhere(struct judge *j, const struct kg_contract_clause *clause, const struct story *story, const GArray *begins, const GArray *ends)
+{
+	gboolean has[2][2] = {{FALSE}};
+	const GArray *sides[2] = {begins, ends};
+	guint n[2][2], at[4];
+	cast places = {{NULL}};
+
+	for (guint i = 0; i < story->n; i++)
+		has[story->steps[i].is_end][story->steps[i].is_other] = TRUE;
+	for (guint i = 0; i < 4; i++)
+		n[i / 2][i % 2] = has[i / 2][i % 2] ? sides[i / 2]->len : 1;
+	for (at[0] = 0; at[0] < n[0][0]; at[0]++)
+		for (at[1] = 0; at[1] < n[0][1]; at[1]++)
+			for (at[2] = 0; at[2] < n[1][0]; at[2]++)
+				for (at[3] = 0; at[3] < n[1][1]; at[3]++) {
+					for (guint i = 0; i < 4; i++)
+						places[i / 2][i % 2] = has[i / 2][i % 2] ? &g_array_index(sides[i / 2], struct place, at[i]) : NULL;
+					if (!has[FALSE][FALSE]) /* an end that is a beginning as well */
+						places[FALSE][FALSE] = place_with(begins, places[TRUE][FALSE]->program);
+					tell(j, clause, story, places);
+				}
 }
 
 void judge_span(struct judge *j, const struct kg_contract_clause *clause)
 {
-	for (guint f = 0; f < clause->span->from->len; f++)
-		for (guint t = 0; t < clause->span->to->len; t++)
-			tell_all(j, clause, clause->span->from->pdata[f], clause->span->to->pdata[t]);
+	g_autoptr(GArray) all_begins = places_of(j, clause->span->from), all_ends = places_of(j, clause->span->to);
+	g_autoptr(GArray) begins = one_of_each(j, all_begins, all_ends), ends = one_of_each(j, all_ends, all_begins);
+
+	for (guint i = 0; begins->len && ends->len && i < G_N_ELEMENTS(stories); i++)
+		tell_everywhere(j, clause, &stories[i], begins, ends);
 }

@@ -6,6 +6,7 @@
  */
 #include "state.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define MARKS ".data.kg" /* kgent/bpf_assert.h: marks of one run, no memory of earlier ones */
@@ -302,6 +303,25 @@ int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 	return r;
 }
 
+/* 0 if there is one to delete, -ENOENT if not; where the path can't tell, either of them. */
+static struct kg_word deleted(struct kg_state *s, int map, const struct kg_word *key, guint n)
+{
+	struct kg_symex *x = s->x;
+	struct kg_word none = KG_WORD((uint64_t)-ENOENT), is_there = KG_WORD(0);
+
+	if (is_array(shape(s, map)))
+		return KG_WORD((uint64_t)-EINVAL);
+	if (s->first == KG_MAPS_ANY)
+		is_there = sx_extract(x, of_key(x, map, "presence", key, n), 0, 0);
+	for (guint i = 0; i < s->entries->len; i++) { /* from the oldest on: the newest that is of this key counts */
+		const struct entry *entry = &g_array_index(s->entries, struct entry, i);
+
+		if (entry->map == map && entry->n_key == n)
+			is_there = sx_select(x, keys_equal(x, key, entry->key, n), 1, KG_WORD(entry->is_present), is_there);
+	}
+	return sx_select(x, is_there, 64, KG_WORD(0), none);
+}
+
 int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
 {
 	struct kg_word *key;
@@ -311,11 +331,13 @@ int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_
 
 	if (r)
 		return r;
+	*ret = deleted(s, map, key, n);
+	if (is_array(shape(s, map)))
+		return 0;
 	effect = state_effect(s, KG_BPF_MAP_DELETE, map);
 	effect->key = key;
 	effect->n_key = n;
 	entry_add(s, map, key, n, FALSE);
-	*ret = of_key(s->x, map, "result of deleting", key, n); /* 0 or -ENOENT: nobody asks */
 	return 0;
 }
 

@@ -33,7 +33,7 @@ struct kg_word cells_byte(struct kg_symex *x, struct cells *cells, guint i)
 
 	if (cell->is_pad) { /* the same for all that share it: it has one value, whichever */
 		cell->is_pad = FALSE;
-		cell->value = pad(x);
+		cell->value = cells->is_packet ? solver_byte(x->solver, SOLVER_PACKET, KG_WORD(i)) : pad(x);
 	}
 	return cell->n_value == 1 ? cell->value : sx_extract(x, cell->value, cell->index * 8 + 7, cell->index * 8);
 }

@@ -22,6 +22,13 @@ struct solver *solver_free(struct solver *s);
 
 extern const struct kg_algebra solver_algebra; /* self: a struct solver * (see symex.c for who embeds it) */
 
+/*
+ * For runs with everything known: [give] is asked for a number for each input, byte and token that is made from now on, by its name ("arg0 #0", "memory 2 0x1f").
+ * FALSE: it stays unknown. Programs then fold to numbers, and Z3 is not even started where nothing stays unknown.
+ */
+typedef gboolean (*solver_give_fn)(void *user, const char *name, uint64_t *ret);
+void solver_give(struct solver *s, solver_give_fn give, void *user);
+
 /* A new constant of [width] bits with a name of its own. */
 struct kg_word solver_input(struct solver *s, const char *name, unsigned width);
 /* The byte at [address] (64 bits). */

@@ -23,6 +23,7 @@ struct cell {
 struct cells {
 	gint refs;
 	guint n;
+	gboolean is_packet; /* what was never written is the packet's own byte */
 	struct cell cell[];
 };
 struct region {

@@ -492,8 +492,9 @@ static void set_context(struct kg_state *s, const struct kg_event *event)
 	if (context->has_packet) {
 		guint packet = state_region_new(s, REGION_PACKET, KG_AT_PACKET, 1024);
 		struct cells *cells = state_region(s, packet)->cells;
+		cells->is_packet = TRUE;
 		for (guint i = 0; i < cells->n; i++)
-			cells->cell[i] = (struct cell){.value = solver_byte(s->x->solver, SOLVER_PACKET, KG_WORD(i)), .n_value = 1, .is_set = TRUE};
+			cells->cell[i] = (struct cell){.n_value = 1, .is_set = TRUE, .is_pad = TRUE};
 	}
 }
 

@@ -56,7 +56,8 @@ struct kg_input *input_new(struct kg_symex *x, guint event, unsigned width, cons
 	input->event = event;
 	g_ptr_array_set_free_func(x->inputs, input_free);
 	g_ptr_array_add(x->inputs, input);
-	g_hash_table_insert(x->input_of, input->word.term, input);
+	if (input->word.term)
+		g_hash_table_insert(x->input_of, input->word.term, input);
 	return input;
 }
 

@@ -4,7 +4,7 @@
  *
  * generate.c      programs and inputs
  * executors.c     who runs them, the kernel apart: a new one is a row in the table
- * symbolic.c      the symbolic executor as one of them
+ * symbolic.c      the symbolic executor as two of them
  * mutate.c        deliberate mistakes, to show that the test sees them
  * differential.c  the kernel's side, the comparison, the command line
  */
@@ -56,11 +56,12 @@ gboolean has_packet(enum bpf_prog_type type); /* it can reach the packet, and th
  */
 struct executor {
 	const char *name;
-	gboolean is_slow; /* runs each program on its first input only, and only where --slow-every says */
+	gboolean is_slow; /* runs only each --slow-every'th program, on its first input */
 	int (*run)(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why);
 };
 extern const struct executor executors[]; /* ends with a NULL name */
-int run_symbolic(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why);
+int run_symbolic_known(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why);
+int run_symbolic_unknown(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why);
 /* The input as a world of the interpreter; owned. */
 struct kg_world *world_of_input(enum bpf_prog_type type, const struct input *input);
 

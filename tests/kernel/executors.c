@@ -74,6 +74,7 @@ static int run_interpreter(const struct kg_object *object, const struct input *i
 
 const struct executor executors[] = {
 	{"interpreter", FALSE, run_interpreter},
-	{"symbolic executor", TRUE, run_symbolic},
+	{"symbolic executor, with everything known", FALSE, run_symbolic_known},
+	{"symbolic executor, with everything unknown", TRUE, run_symbolic_unknown},
 	{NULL, FALSE, NULL},
 };

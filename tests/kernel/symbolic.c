@@ -1,6 +1,7 @@
 /*
- * The symbolic executor as one that runs a program on an input. All of the input is unknown to it: terms, about which it is then assumed that they have the
- * input's values. So the translation of each operation into terms is held against the kernel, and not the folding of constants.
+ * The symbolic executor as one that runs a program on an input, in two ways. With everything known each input is a number from the beginning, and all of the
+ * program folds to numbers: that is quick. With everything unknown the inputs are terms, about which it is then assumed that they have the
+ * input's values: so the translation of each operation into terms is held against the kernel as well, and not only the folding of constants.
  *
  * A scenario of three events brings the input in: raw tracepoints whose arguments are written into the array and the hash map, and then the
  * program under test.
@@ -9,6 +10,7 @@
 
 #include "../../src/symex/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { UNDER_TEST, SET_LOW, SET_HIGH, PROGRAMS };
@@ -21,6 +23,7 @@ struct scenario {
 	const struct outcome *kernel;
 	struct outcome *ret;
 	guint n_ends;
+	gboolean is_known;   /* all inputs are numbers */
 	gboolean is_unknown; /* it says itself that it does not know: why */
 	char *why;
 };
@@ -65,14 +68,7 @@ static void *setup_program(const struct input *input, guint first, guint n, gboo
 	return g_array_free(insns, FALSE);
 }
 
-/* --- the input, as assumptions --- */
-
-static void assume_equal(struct kg_symex *x, struct kg_word w, unsigned width, uint64_t value)
-{
-	if (width < 64)
-		value &= (1ull << width) - 1;
-	kg_symex_assume(x, kg_terms.binary(x, KG_OP_EQ, width, w, KG_WORD(value)));
-}
+/* --- the input --- */
 
 static uint64_t word_at(const guint8 *bytes, guint i)
 {
@@ -82,36 +78,98 @@ static uint64_t word_at(const guint8 *bytes, guint i)
 	return w;
 }
 
-static void assume_args(struct scenario *s, const struct kg_event *event, const uint64_t *args, guint n)
+static enum bpf_prog_type type_of(const struct scenario *s)
 {
-	for (guint i = 0; i < n && i < event->fields->len; i++)
-		assume_equal(s->x, ((struct kg_input *)event->fields->pdata[i])->word, 64, args[i]);
+	return ((const struct kg_bpf_program *)s->object->programs->pdata[UNDER_TEST])->type;
 }
 
-static void assume_setup(struct scenario *s)
+static uint32_t packet_length(const struct scenario *s)
 {
-	uint64_t low[12], high[12] = {0};
+	return type_of(s) == BPF_PROG_TYPE_SOCKET_FILTER ? PACKET_SIZE - ETH_SIZE : PACKET_SIZE;
+}
+
+/* Argument number i of the event that runs [program]; 0 behind the last. */
+static uint64_t arg_of(const struct scenario *s, guint program, guint i)
+{
 	guint n = 4;
 
-	for (guint i = 0; i < 12; i++)
-		low[i] = word_at(s->input->value, i);
-	for (guint i = 0; i < 4; i++)
-		high[i] = word_at(s->input->value, 12 + i);
+	if (i >= 12)
+		return 0;
+	if (program == UNDER_TEST)
+		return i < RAW_ARGS ? s->input->args[i] : 0;
+	if (program == SET_LOW || i < 4)
+		return word_at(s->input->value, program == SET_LOW ? i : 12 + i);
 	for (guint key = 0; key < HASH_KEYS; key++)
-		if (s->input->has_key[key])
-			high[n++] = s->input->hash[key];
-	assume_args(s, s->events[SET_LOW], low, 12);
-	assume_args(s, s->events[SET_HIGH], high, 12);
+		if (s->input->has_key[key] && n++ == i)
+			return s->input->hash[key];
+	return 0;
 }
 
-static void assume_packet(struct scenario *s, enum bpf_prog_type type)
-{
-	const struct kg_event *event = s->events[UNDER_TEST];
-	uint32_t length = type == BPF_PROG_TYPE_SOCKET_FILTER ? PACKET_SIZE - ETH_SIZE : PACKET_SIZE;
+/* --- ... as numbers --- */
 
-	assume_equal(s->x, ((struct kg_input *)event->fields->pdata[event->fields->len - 1])->word, 32, length);
+static guint event_in(const char *name)
+{
+	return strstr(name, "(3rd event)") ? UNDER_TEST : strstr(name, "(2nd event)") ? SET_HIGH : SET_LOW;
+}
+
+static gboolean give(void *user, const char *name, uint64_t *ret)
+{
+	static const char *const zeros[] = {"cpu", "tid", "pid", "uid", "gid", "cgroup", "comm", "context at byte "};
+	const struct scenario *s = user;
+	unsigned function;
+	int at;
+
+	if (sscanf(name, "arg%i", &at) == 1)
+		*ret = arg_of(s, event_in(name), (guint)at);
+	else if (sscanf(name, "memory %u %i", &function, &at) == 2 && function == SOLVER_PACKET)
+		*ret = at < PACKET_SIZE ? s->input->packet[at] : 0;
+	else if (g_str_has_prefix(name, "packet length"))
+		*ret = packet_length(s);
+	else if (g_str_has_prefix(name, "nsecs"))
+		*ret = 1000;
+	else if (g_str_has_prefix(name, "curtask"))
+		*ret = 1ull << 63 | 4096;
+	else {
+		for (guint i = 0; i < G_N_ELEMENTS(zeros); i++)
+			if (g_str_has_prefix(name, zeros[i]))
+				return *ret = 0, TRUE;
+		return FALSE;
+	}
+	return TRUE;
+}
+
+/* --- ... as assumptions --- */
+
+static void assume_equal(struct kg_symex *x, struct kg_word w, unsigned width, uint64_t value)
+{
+	if (width < 64)
+		value &= (1ull << width) - 1;
+	kg_symex_assume(x, kg_terms.binary(x, KG_OP_EQ, width, w, KG_WORD(value)));
+}
+
+static void assume_args(struct scenario *s, guint program, guint n)
+{
+	const GPtrArray *fields = s->events[program]->fields;
+
+	for (guint i = 0; i < n && i < fields->len; i++)
+		assume_equal(s->x, ((struct kg_input *)fields->pdata[i])->word, 64, arg_of(s, program, i));
+}
+
+static void assume_packet(struct scenario *s)
+{
+	assume_equal(s->x, s->events[UNDER_TEST]->packet_length->word, 32, packet_length(s));
 	for (guint i = 0; i < PACKET_SIZE; i++)
 		assume_equal(s->x, solver_byte(s->x->solver, SOLVER_PACKET, KG_WORD(i)), 8, s->input->packet[i]);
+}
+
+static void assume_input(struct scenario *s)
+{
+	assume_args(s, SET_LOW, 12);
+	assume_args(s, SET_HIGH, 12);
+	if (type_of(s) == BPF_PROG_TYPE_RAW_TRACEPOINT)
+		assume_args(s, UNDER_TEST, RAW_ARGS);
+	else
+		assume_packet(s);
 }
 
 /* --- the outcome --- */
@@ -167,8 +225,6 @@ static void at_end(const struct kg_path *path, void *user)
 {
 	struct scenario *s = user;
 	struct outcome *ret = s->ret, mine = {0};
-	enum bpf_prog_type type = ((struct kg_bpf_program *)s->object->programs->pdata[UNDER_TEST])->type;
-
 	enum kg_answer fits = kg_symex_can(s->x, KG_WORD(1));
 
 	if (fits == KG_UNKNOWN) {
@@ -190,7 +246,7 @@ static void at_end(const struct kg_path *path, void *user)
 	s->ret->result = (uint32_t)number_of(s, kg_terms.extract(s->x, path->result, 31, 0), 32, s->kernel->result);
 	for (guint i = 0; i < path->effects->len; i++)
 		take_effect(s, path->effects->pdata[i]);
-	if (has_packet(type))
+	if (has_packet(type_of(s)))
 		take_packet(s, path->state);
 	s->ret = ret;
 	if (s->n_ends == 1 || is_equal_outcome(&mine, s->kernel))
@@ -232,28 +288,26 @@ static void at_low(const struct kg_path *path, void *user)
 static void run_scenario(struct scenario *s)
 {
 	static const guint order[] = {SET_LOW, SET_HIGH, UNDER_TEST};
-	enum bpf_prog_type type = ((struct kg_bpf_program *)s->object->programs->pdata[UNDER_TEST])->type;
 	struct kg_state *start;
 
+	if (s->is_known)
+		solver_give(s->x->solver, give, s);
 	for (guint i = 0; i < G_N_ELEMENTS(order); i++)
 		s->events[order[i]] = kg_symex_event(s->x, s->object, order[i], NULL, NULL);
-	assume_setup(s);
-	if (type == BPF_PROG_TYPE_RAW_TRACEPOINT)
-		assume_args(s, s->events[UNDER_TEST], s->input->args, RAW_ARGS);
-	else
-		assume_packet(s, type);
+	if (!s->is_known)
+		assume_input(s);
 	start = kg_symex_start(s->x, s->object, KG_MAPS_EMPTY);
 	run_event(s, SET_LOW, start, at_low);
 	kg_state_free(start);
 }
 
-int run_symbolic(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why)
+static int run(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why, gboolean is_known)
 {
 	struct kg_bpf_program low = {.attach = (char *)"low", .type = BPF_PROG_TYPE_RAW_TRACEPOINT}, high = low,
 			      program = *(const struct kg_bpf_program *)object->programs->pdata[0];
 	g_autoptr(GPtrArray) programs = g_ptr_array_new();
 	struct kg_object own = {.programs = programs, .maps = object->maps};
-	struct scenario s = {.object = &own, .input = input, .kernel = kernel, .ret = ret};
+	struct scenario s = {.object = &own, .input = input, .kernel = kernel, .ret = ret, .is_known = is_known};
 	g_autofree struct bpf_insn *low_insns = low.insns = setup_program(input, 0, 12, FALSE, &low.n_insns);
 	g_autofree struct bpf_insn *high_insns = high.insns = setup_program(input, 12, 4, TRUE, &high.n_insns);
 
@@ -271,4 +325,14 @@ int run_symbolic(const struct kg_object *object, const struct input *input, cons
 	kg_symex_free(s.x);
 	*ret_why = s.why;
 	return s.is_unknown ? 1 : s.why ? -1 : 0;
+}
+
+int run_symbolic_known(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why)
+{
+	return run(object, input, kernel, ret, ret_why, TRUE);
+}
+
+int run_symbolic_unknown(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why)
+{
+	return run(object, input, kernel, ret, ret_why, FALSE);
 }

@@ -21,6 +21,7 @@ import cases  # noqa: E402
 from compile import unpack  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
+PEAK_LIMIT = 500e6  # bytes of the process that proves
 TIME_LIMIT_S = 240 * float(os.environ.get("TEST_TIME_FACTOR", "1"))
 
 
@@ -122,6 +123,8 @@ def run(build, case, folder):
         build_failed = [c for c in report["checks"] if c["name"] in ("build", "types") and c["result"] == "failed"]
         return ("skipped" if build_failed else "failed"), ["no proof: %s" % (build_failed[0]["detail"] if build_failed else why)], None
     wrong = judge(case, proof)
+    if not 0 < proof["peak_bytes"] < PEAK_LIMIT:
+        wrong.append("the proof took %.0f MB" % (proof["peak_bytes"] / 1e6))
     return ("failed" if wrong else "ok"), wrong, proof
 
 
@@ -132,7 +135,7 @@ def main():
     os.environ.setdefault("KGENT_DATA", os.path.join(ROOT, "data"))
     chosen = [c for c in cases.all_cases() if not names or c.name in names]
     counts = {"ok": 0, "failed": 0, "skipped": 0}
-    times = []
+    times, peaks = [], []
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
         for profile in {c.profile for c in chosen if c.profile}:
             unpack(profile, folder)
@@ -144,10 +147,12 @@ def main():
                                       "".join("\n    " + line for line in lines) if outcome == "failed" else ": " + "; ".join(lines) if lines else ""))
             if proof:
                 times.append((proof["took_ns"] / 1e6, case.name))
+                peaks.append((proof["peak_bytes"] / 1e6, case.name))
             sys.stdout.flush()
     if times and "--times" in flags:
         times.sort()
         print("median %.0f ms, 95th percentile %.0f ms, longest %.0f ms (%s)" % (times[len(times) // 2][0], times[int(len(times) * .95)][0], *times[-1]))
+        print("peak memory %.0f MB (%s)" % max(peaks))
     print("%d passed, %d failed, %d skipped" % (counts["ok"], counts["failed"], counts["skipped"]))
     return 1 if counts["failed"] else 0
 
