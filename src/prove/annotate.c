@@ -17,7 +17,7 @@ static void tell(const struct kg_obligation_result *r, GPtrArray *lines)
 	for (guint i = 0; i < r->counterexamples->len; i++) {
 		g_autoptr(GString) text = g_string_new(NULL);
 		g_auto(GStrv) all = NULL;
-		counterexample_text(r->counterexamples->pdata[i], "the program shows", "asked for", text); /* escapes for terminals */
+		counterexample_text(r->counterexamples->pdata[i], &ce_words_of_proof, text); /* escapes for terminals */
 		all = g_strsplit(text->str, "\n", -1);
 		for (char **line = all; *line; line++)
 			if (**line)

@@ -156,6 +156,17 @@ void fact_free(gpointer p)
 	g_free(fact);
 }
 
+struct kg_ce_event *ce_event_new(const char *attach)
+{
+	struct kg_ce_event *event = g_new0(struct kg_ce_event, 1);
+
+	event->attach = g_strdup(attach);
+	event->facts = g_ptr_array_new_with_free_func(fact_free);
+	event->path = g_ptr_array_new_with_free_func(step_free);
+	event->other_path = g_ptr_array_new_with_free_func(step_free);
+	return event;
+}
+
 void ce_event_free(gpointer p)
 {
 	struct kg_ce_event *event = p;
@@ -163,6 +174,8 @@ void ce_event_free(gpointer p)
 	g_free(event->attach);
 	g_free(event->thread);
 	g_ptr_array_unref(event->facts);
+	g_ptr_array_unref(event->path);
+	g_ptr_array_unref(event->other_path);
 	g_free(event);
 }
 
@@ -372,69 +385,64 @@ struct kg_map_entry *replay_entry_copy(const struct kg_map_entry *entry)
 struct replaying {
 	struct judge *j;
 	struct kg_symex *x;
-	GPtrArray *runs; /* struct kg_run_of_bpf *, in order; maps go from run to run */
+	GPtrArray *runs; /* struct replayed *, in order; maps go from run to run */
 };
 
 /* Run one program on the state that the proof found. */
-static gboolean replay_run(struct replaying *r, const struct kg_event *event, guint program, const struct kg_path *path, char **ret_why)
+static gboolean replay_run(struct replaying *r, guint nth, const struct kg_event *event, guint program, const struct kg_path *path, char **ret_why)
 {
-	struct kg_world *world = kg_symex_world(r->x, r->j->object, event, path);
-	struct kg_run_of_bpf *run = g_new0(struct kg_run_of_bpf, 1), *last = r->runs->len ? r->runs->pdata[r->runs->len - 1] : NULL;
+	const struct replayed *last = r->runs->len ? r->runs->pdata[r->runs->len - 1] : NULL;
+	struct replayed *now = g_new0(struct replayed, 1);
 	_cleanup_error_ struct kg_error e = {0};
 	gboolean ok;
 
+	*now = (struct replayed){.world = kg_symex_world(r->x, r->j->object, event, path), .event = nth, .program = program};
 	if (last) {
-		g_ptr_array_set_size(world->entries, 0);
-		for (guint k = 0; k < last->entries->len; k++)
-			g_ptr_array_add(world->entries, replay_entry_copy(last->entries->pdata[k]));
+		g_ptr_array_set_size(now->world->entries, 0);
+		for (guint k = 0; k < last->run.entries->len; k++)
+			g_ptr_array_add(now->world->entries, replay_entry_copy(last->run.entries->pdata[k]));
 	}
-	ok = kg_interp_run(r->j->object, program, world, NULL, run, &e) == 0 && run->is_complete;
+	ok = kg_interp_run(r->j->object, program, now->world, NULL, &now->run, &e) == 0 && now->run.is_complete;
 	if (!ok)
-		*ret_why = g_strdup_printf("the replay did not reach its end: %s", run->why ? run->why : e.msg ? e.msg : "no reason");
-	g_ptr_array_add(r->runs, run);
-	kg_world_free(world);
+		*ret_why = g_strdup_printf("the replay did not reach its end: %s", now->run.why ? now->run.why : e.msg ? e.msg : "no reason");
+	g_ptr_array_add(r->runs, now);
 	return ok;
 }
 
-static void run_free(gpointer run)
+/* What the last run showed, together with what those before it showed of the same event. */
+static void look_at_run(struct replaying *r, guint program, struct seen_all **seen)
 {
-	kg_run_of_bpf_clear(run);
-	g_free(run);
-}
+	const struct replayed *last = r->runs->pdata[r->runs->len - 1];
+	struct seen_all *more = seer_look(r->j->seer, program, last->run.effects, before_of_world, NULL);
 
-static struct seen_all *look_at_run(struct replaying *r, guint program)
-{
-	const struct kg_run_of_bpf *run = r->runs->pdata[r->runs->len - 1];
-
-	return seer_look(r->j->seer, program, run->effects, before_of_world, NULL);
+	if (*seen)
+		seen_all_join(*seen, more);
+	else
+		*seen = more;
 }
 
 /* Run all events of the counterexample one after the other on the instructions. */
-static gboolean replays(struct judge *j, const struct refutation *ref, char **ret_why)
+static gboolean replays(struct judge *j, const struct refutation *ref, GPtrArray *runs, char **ret_why)
 {
-	struct replaying r = {.j = j, .x = ref->moments[0]->x, .runs = g_ptr_array_new_with_free_func(run_free)};
+	struct replaying r = {.j = j, .x = ref->moments[0]->x, .runs = runs};
 	struct seen_all *seen = NULL;
+	const guint last = ref->n - 1;
 	gboolean ok = TRUE;
 
-	for (guint i = 0; ok && i + 1 < ref->n; i++)
-		ok = replay_run(&r, ref->moments[i]->event, ref->moments[i]->program, ref->paths[i], ret_why);
+	for (guint i = 0; ok && i < last; i++)
+		ok = replay_run(&r, i, ref->moments[i]->event, ref->moments[i]->program, ref->paths[i], ret_why);
 	for (guint i = 0; ok && ref->siblings && i + 1 < ref->siblings->n; i++) {
-		ok = replay_run(&r, ref->moments[ref->n - 1]->event, ref->siblings->programs[i], ref->siblings->paths[i], ret_why);
-		if (ok && seen)
-			seen_all_join(seen, look_at_run(&r, ref->siblings->programs[i]));
-		else if (ok)
-			seen = look_at_run(&r, ref->siblings->programs[i]);
+		ok = replay_run(&r, last, ref->moments[last]->event, ref->siblings->programs[i], ref->siblings->paths[i], ret_why);
+		if (ok)
+			look_at_run(&r, ref->siblings->programs[i], &seen);
 	}
 	if (ok)
-		ok = replay_run(&r, ref->moments[ref->n - 1]->event, ref->moments[ref->n - 1]->program, ref->paths[ref->n - 1], ret_why);
-	if (ok && seen)
-		seen_all_join(seen, look_at_run(&r, ref->moments[ref->n - 1]->program));
-	else if (ok)
-		seen = look_at_run(&r, ref->moments[ref->n - 1]->program);
-	if (ok)
+		ok = replay_run(&r, last, ref->moments[last]->event, ref->moments[last]->program, ref->paths[last], ret_why);
+	if (ok) {
+		look_at_run(&r, ref->moments[last]->program, &seen);
 		ok = same_values(r.x, ref->seen, seen, ret_why);
+	}
 	seen_all_free(seen);
-	g_ptr_array_unref(r.runs);
 	return ok;
 }
 
@@ -465,9 +473,7 @@ static struct kg_counterexample *write_down(const struct refutation *ref, const 
 	ce->events = g_ptr_array_new_with_free_func(ce_event_free);
 	ce->lines = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < ref->n; i++) {
-		struct kg_ce_event *event = g_new0(struct kg_ce_event, 1);
-		event->attach = g_strdup(ref->moments[i]->point->text);
-		event->facts = g_ptr_array_new_with_free_func(fact_free);
+		struct kg_ce_event *event = ce_event_new(ref->moments[i]->point->text);
 		event->thread = tells_threads ? thread_text(x, ref->moments[i]->event->thread) : NULL;
 		if (tells_threads) {
 			struct kg_fact *fact = fact_new(event->facts, "time", NULL);
@@ -515,7 +521,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 {
 	struct moment *last = ref->moments[ref->n - 1];
 	g_autoptr(GArray) words = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
-	g_autoptr(GPtrArray) inputs = NULL, reads = NULL;
+	g_autoptr(GPtrArray) inputs = NULL, reads = NULL, runs = replayed_list();
 	struct kg_counterexample *ce;
 	g_autofree char *why = NULL;
 
@@ -531,7 +537,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	wish_all(last->x, inputs, reads);
 	for (guint i = 0; i < ref->n; i++)
 		spread_addresses(last->x, i + 1 < ref->n ? ref->paths[i] : ref->paths[ref->n - 1]);
-	if (!replays(j, ref, &why)) {
+	if (!replays(j, ref, runs, &why)) {
 		if (proof_is_stopped(j->opts))
 			result_unknown(r, "it was interrupted while a counterexample was made");
 		else
@@ -551,6 +557,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	r->word = KG_PROOF_REFUTED;
 	g_ptr_array_set_free_func(r->counterexamples, counterexample_free);
 	g_ptr_array_add(r->counterexamples, ce);
+	path_later(j, ce, g_steal_pointer(&runs));
 }
 
 /* ---------------------------------------------------------------- for others */

@@ -7,6 +7,7 @@
  * builtin.c  what is asked of every program
  * value.c    what is seen against what is wanted
  * counter.c  counterexamples: telling values, words, the replay
+ * path.c     the way that a replay took through the program's lines
  */
 #pragma once
 
@@ -31,6 +32,7 @@ struct judge {
 	GHashTable *added_up;  /* maps (index + 1) that an aggregation of the contract is in -> struct kg_obligation_result * */
 	GHashTable *matched;   /* program's expressions (node) that some obligation found right */
 	gint64 until;          /* monotonic us: when the time of the whole proof is up */
+	GPtrArray *untold;     /* counterexamples whose ways are not told yet: path.c */
 };
 
 /* An event together with what a contract's expressions mean there. */
@@ -108,6 +110,31 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
 void counter_spread(struct kg_symex *x, const struct kg_path *path);
 struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
+
+/* ---- path.c */
+/* One run of the interpreter, and the world that it began in: maps go from run to run. */
+struct replayed {
+	struct kg_world *world;
+	guint event, program; /* event of the counterexample; program of the object */
+	struct kg_run_of_bpf run;
+};
+GPtrArray *replayed_list(void); /* of struct replayed *, owned */
+/* A copy of a program that marks its decisions. */
+struct marked;
+/*
+ * Compile it; NULL: it can't be made, or there is nothing to mark. [object]: with each attach point apart; [number]: what the maps of [object] are called in
+ * the runs that will be told, NULL: as in [object]. All borrowed.
+ */
+struct marked *marked_new(const struct kg_object *object, const int *number, const struct kg_bt_program *program, const struct kg_prove_opts *opts);
+struct marked *marked_free(struct marked *marked);
+/*
+ * Run the copy in the same worlds, and write down which way it took: [is_other] into other_path. Nothing is written where the copy does not show exactly what
+ * the program showed. The runs' worlds are used up.
+ */
+void marked_tell(struct marked *marked, const GPtrArray *runs, struct kg_counterexample *ce, gboolean is_other);
+/* Tell the way of [ce] (borrowed, it has to stay) once all is judged; takes [runs]. */
+void path_later(struct judge *j, struct kg_counterexample *ce, GPtrArray *runs);
+void path_tell_all(struct judge *j);
 
 /* ---- point.c, span.c, builtin.c */
 struct siblings {
