@@ -6,7 +6,8 @@
  * span.c     clauses about a span: scenarios over two programs
  * builtin.c  what is asked of every program
  * value.c    what is seen against what is wanted
- * counter.c  counterexamples: telling values, words, the replay
+ * counter.c  counterexamples: telling values, the replay
+ * fact.c     what a counterexample says
  * path.c     the way that a replay took through the program's lines
  */
 #pragma once
@@ -109,7 +110,10 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 /* Its parts, for who replays by himself (diff.c): make the last model telling; put objects at places of their own; write it down. */
 void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
 void counter_spread(struct kg_symex *x, const struct kg_path *path);
+/* ---- fact.c */
 struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
+gboolean fact_is_element(const struct kg_input *input, guint *ret_nth); /* a byte of a field that is an array of bytes */
+gboolean fact_is_hidden(const struct kg_input *input);                  /* a number that says nothing to people: where a text is */
 
 /* ---- path.c */
 /* One run of the interpreter, and the world that it began in: maps go from run to run. */
