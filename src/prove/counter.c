@@ -26,6 +26,7 @@ struct wishing {
 	struct kg_symex *x;
 	guint n_addresses, n_ports, n_numbers, n_times, n_texts;
 	const char *array, *array_text; /* the field whose bytes were wished for last */
+	guint8 array_number;
 };
 
 static gboolean named(const char *name, const char *const *parts)
@@ -55,9 +56,12 @@ static void wish_number(struct wishing *w, const char *name, const char *type, s
 	} else if (named(name, pids)) {
 		(void)(wish(x, word, width, 100) || wish(x, word, width, 200 + w->n_numbers++));
 	} else if (named(name, times)) {
-		(void)(wish(x, word, width, 1000 + 4000 * (uint64_t)w->n_times++) || wish(x, word, width, 1000000 + 4000000 * (uint64_t)w->n_times));
+		uint64_t nth = w->n_times++;
+		(void)(wish(x, word, width, 1000 + 4000 * nth) || wish(x, word, width, 1000000 + 4000000 * nth) ||
+		       wish(x, word, width, 20000000 + 20000000 * nth) || wish(x, word, width, 5000000000 + 5000000000 * nth));
 	} else if (named(name, results) && is_signed) {
-		(void)(wish(x, word, width, (uint64_t)-2) || wish(x, word, width, 4096));
+		(void)(wish(x, word, width, (uint64_t)-2) || wish(x, word, width, 4096) || wish(x, word, width, 70000) ||
+		       (width == 64 && wish(x, word, width, (1ull << 32) + 4096)));
 	} else {
 		(void)(wish(x, word, width, 7 + w->n_numbers) || wish(x, word, width, 1000) || wish(x, word, width, 70000) || wish(x, word, width, 0) ||
 		       wish(x, word, width, 1) || (is_signed && wish(x, word, width, (uint64_t)-2)));
@@ -72,30 +76,47 @@ static const char *next_text(struct wishing *w)
 	return texts[w->n_texts++ % G_N_ELEMENTS(texts)];
 }
 
-static void wish_text(struct wishing *w, enum kg_space space, struct kg_word address)
+static void wish_bytes(struct wishing *w, const struct kg_word *bytes, guint n)
 {
 	const char *text = next_text(w);
 	struct kg_word all = KG_WORD(1);
 
-	for (guint i = 0; i <= strlen(text); i++)
-		all = kg_terms.binary(w->x, KG_OP_AND, 1, all, equals(w->x, kg_symex_text_byte(w->x, space, address, i), 8, (guint8)text[i]));
+	for (guint i = 0; i <= strlen(text) && i < n; i++)
+		all = kg_terms.binary(w->x, KG_OP_AND, 1, all, equals(w->x, bytes[i], 8, (guint8)text[i]));
 	kg_symex_prefer(w->x, all);
+}
+
+/* Behind its NUL a text ends; an array of letters has bytes there, too. */
+static void wish_text(struct wishing *w, enum kg_space space, struct kg_word address, gboolean is_string)
+{
+	struct kg_word bytes[5];
+
+	for (guint i = 0; i < G_N_ELEMENTS(bytes); i++)
+		if (is_string)
+			bytes[i] = kg_symex_text_byte(w->x, space, address, i);
+		else if (kg_symex_read(w->x, space, kg_terms.binary(w->x, KG_OP_ADD, 64, address, KG_WORD(i)), 1, &bytes[i]))
+			return;
+	wish_bytes(w, bytes, G_N_ELEMENTS(bytes));
 }
 
 /* One byte of a field that is an array of them: a letter of a name, a part of an address (RFC 3849, RFC 5737). */
 static void wish_element(struct wishing *w, const struct kg_input *input, guint nth)
 {
-	static const guint8 ipv6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}, ipv4[4] = {192, 0, 2, 1};
+	static const guint8 ipv6[15] = {0x20, 0x01, 0x0d, 0xb8}, ipv4[3] = {192, 0, 2};
 	gsize n_base = (gsize)(strrchr(input->name, '[') - input->name);
 	guint8 value;
 
-	if (!w->array || strncmp(w->array, input->name, n_base) || w->array[n_base] != '[')
+	if (!w->array || strncmp(w->array, input->name, n_base) || w->array[n_base] != '[') {
 		w->array_text = next_text(w);
+		w->array_number = (guint8)++w->n_addresses;
+	}
 	w->array = input->name;
 	if (input->type && g_str_has_prefix(input->type, "char"))
 		value = nth < strlen(w->array_text) ? (guint8)w->array_text[nth] : 0;
+	else if (strstr(input->name, "v6"))
+		value = nth < sizeof(ipv6) ? ipv6[nth] : w->array_number;
 	else
-		value = strstr(input->name, "v6") ? ipv6[nth % 16] : ipv4[nth % 4];
+		value = nth < sizeof(ipv4) ? ipv4[nth] : w->array_number;
 	wish(w->x, input->word, 8, value);
 }
 
@@ -125,11 +146,35 @@ static void wish_threads(struct kg_symex *x, const struct refutation *ref)
 	}
 }
 
+/* Texts and addresses of 16 bytes first: of a number that is a part of one nothing is wished. 2001:db8::n as above. */
+static void wish_wholes(struct wishing *w, const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	const struct kg_event *last = ref->moments[ref->n - 1]->event;
+
+	if (ref->wanted && ref->wanted->kind == KG_EXPR_STRING && ref->wanted->word.term && !fact_tells_text(ref, reads, ref->wanted->word))
+		wish_text(w, ref->wanted->space, ref->wanted->word, TRUE);
+	if (ref->wanted && ref->wanted->kind == KG_EXPR_BYTES && ref->wanted->is_text)
+		wish_bytes(w, ref->wanted->bytes, ref->wanted->n_bytes);
+	for (guint i = 0; i < reads->len; i++) {
+		const struct kg_read *read = reads->pdata[i];
+		if (fact_is_text(read))
+			wish_text(w, read->space, read->address, read->is_string);
+		else if (read->half)
+			wish(w->x, read->value, 64, read->is_second_half ? (uint64_t)(1 + w->n_addresses++) << 56 : 0x00000000b80d0120ull);
+		else if (read->n_bytes == 16)
+			wish_ipv6(w, read);
+	}
+	for (guint i = 0; i < inputs->len; i++)
+		if (fact_is_hidden(inputs->pdata[i]))
+			wish_text(w, KG_SPACE_KERNEL, fact_text_address(w->x, last, inputs->pdata[i]), TRUE);
+}
+
 static void wish_all(struct kg_symex *x, const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
 {
 	struct wishing w = {.x = x};
 	guint nth;
 
+	wish_wholes(&w, ref, inputs, reads);
 	for (guint i = 0; i < inputs->len; i++) {
 		const struct kg_input *input = inputs->pdata[i];
 		if (fact_is_element(input, &nth))
@@ -139,17 +184,27 @@ static void wish_all(struct kg_symex *x, const struct refutation *ref, const GPt
 	}
 	for (guint i = 0; i < reads->len; i++) {
 		const struct kg_read *read = reads->pdata[i];
-		if (read->is_string)
-			wish_text(&w, read->space, read->address);
-		else if (read->half) /* 2001:db8::n, as below */
-			wish(x, read->value, 64, read->is_second_half ? (uint64_t)(1 + w.n_addresses++) << 56 : 0x00000000b80d0120ull);
-		else if (read->n_bytes == 16)
-			wish_ipv6(&w, read);
-		else if (read->n_bytes <= 8)
+		if (read->n_bytes <= 8 && !fact_is_text(read) && !read->half && !fact_is_covered(ref, inputs, reads, read))
 			wish_number(&w, read->name ? read->name : "", read->type, read->value, 8 * read->n_bytes, read->is_big_endian, read->is_signed);
 	}
-	if (ref->wanted && ref->wanted->kind == KG_EXPR_STRING && ref->wanted->word.term && !reads->len) /* the program does not read it */
-		wish_text(&w, ref->wanted->space, ref->wanted->word);
+}
+
+/* Addresses that nothing is read at have no place yet. */
+static void wish_pointers(struct kg_symex *x, const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	gboolean is_call = ref->moments[0]->event->kind == KG_PROBE_TRACEPOINT && g_str_has_prefix(ref->moments[0]->event->target, "syscalls:");
+	guint n = 0;
+
+	for (guint i = 0; i < inputs->len; i++) {
+		const struct kg_input *input = inputs->pdata[i];
+		if (input->width == 64 && input->type && strchr(input->type, '*'))
+			wish(x, input->word, 64, (is_call ? 0x00007f1000000000ull : 0xffff889000000000ull) + 0x100000ull * ++n);
+	}
+	for (guint i = 0; i < reads->len; i++) {
+		const struct kg_read *read = reads->pdata[i];
+		if (read->n_bytes == 8 && read->type && strchr(read->type, '*'))
+			wish(x, read->value, 64, 0xffff88a000000000ull + 0x100000ull * ++n);
+	}
 }
 
 /*
@@ -332,8 +387,13 @@ static void gather_words(const struct refutation *ref, GArray *words)
 
 	if (ref->shown)
 		value_words_seen(ref->shown, words);
+	for (guint i = 0; ref->shown_keys && i < ref->shown_keys->len; i++)
+		value_words_seen(ref->shown_keys->pdata[i], words);
 	if (ref->wanted)
 		value_words_wanted(last, ref->wanted, words);
+	if (fact_shows_others(ref))
+		for (guint i = 0; i < ref->seen->values->len; i++)
+			value_words_seen(ref->seen->values->pdata[i], words);
 	g_array_append_val(words, ref->condition);
 	for (guint i = 0; i < ref->n && ref->tells_path; i++) {
 		g_autoptr(GArray) decisions = kg_symex_decisions(ref->paths[i]);
@@ -374,6 +434,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	wish_all(last->x, ref, inputs, reads);
 	for (guint i = 0; i < ref->n; i++)
 		spread_addresses(last->x, i + 1 < ref->n ? ref->paths[i] : ref->paths[ref->n - 1]);
+	wish_pointers(last->x, ref, inputs, reads);
 	if (!replays(j, ref, runs, &why)) {
 		if (proof_is_stopped(j->opts))
 			result_unknown(r, "it was interrupted while a counterexample was made");

@@ -120,38 +120,56 @@ static void halves_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_re
 	fact_new(facts, read->name, read->type)->value = g_strdup(text);
 }
 
+gboolean fact_is_text(const struct kg_read *read)
+{
+	return read->is_string || (read->n_bytes > 8 && read->type && g_str_has_prefix(read->type, "char"));
+}
+
+static char *bytes_text(const guint8 *bytes, guint n, gboolean is_text)
+{
+	char address[INET6_ADDRSTRLEN];
+	GString *s;
+
+	if (is_text) {
+		g_autofree char *text = g_strndup((const char *)bytes, n), *escaped = g_strescape(text, NULL);
+		return g_strdup_printf("\"%s\"", escaped);
+	}
+	if ((n == 4 || n == 16) && inet_ntop(n == 4 ? AF_INET : AF_INET6, bytes, address, sizeof(address)))
+		return g_strdup(address);
+	s = g_string_new(NULL);
+	for (guint i = 0; i < n; i++)
+		g_string_append_printf(s, "%02x", bytes[i]);
+	return g_string_free(s, FALSE);
+}
+
 static void read_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_read *read)
 {
+	g_autofree char *name = g_strdup_printf("%s%s", read->name ? read->name : "memory that the program reads",
+						read->is_wrong_space ? ", as memory of the kernel" : "");
+	guint8 bytes[64] = {0};
+	struct kg_fact *fact;
+	guint n = MIN(read->n_bytes, sizeof(bytes));
+
 	if (read->half) {
 		halves_fact(x, facts, read);
 		return;
 	}
-	g_autofree char *name = g_strdup_printf("%s%s", read->name ? read->name : "memory that the program reads",
-						read->is_wrong_space ? ", as memory of the kernel" : "");
-	struct kg_fact *fact = fact_new(facts, name, read->type);
-	GString *s = g_string_new(NULL);
-
-	if (!read->is_string && read->n_bytes <= 8) {
+	fact = fact_new(facts, name, read->type);
+	if (!fact_is_text(read) && read->n_bytes <= 8) {
 		uint64_t value = kg_symex_value(x, read->value);
-		g_string_free(s, TRUE);
 		fact->value = number_of(value, 8 * read->n_bytes, read->type, read->is_big_endian, read->is_signed);
 		fact->plain = plain_of(fact->name, value, 8 * read->n_bytes, read->is_big_endian, read->is_signed);
 		return;
 	}
-	for (guint i = 0; i < MIN(read->n_bytes, 64); i++) {
+	for (guint i = 0; i < n; i++) {
 		struct kg_word byte;
-		guint8 value;
 		if (read->is_string)
 			byte = kg_symex_text_byte(x, read->space, read->address, i);
 		else if (kg_symex_read(x, read->space, kg_terms.binary(x, KG_OP_ADD, 64, read->address, KG_WORD(i)), 1, &byte))
 			break;
-		value = (guint8)kg_symex_value(x, byte);
-		if (read->is_string && !value)
-			break;
-		g_string_append_printf(s, read->is_string && g_ascii_isprint(value) ? "%c" : read->is_string ? "\\x%02x" : "%02x", value);
+		bytes[i] = (guint8)kg_symex_value(x, byte);
 	}
-	fact->value = read->is_string ? g_strdup_printf("\"%s\"", s->str) : g_strdup(s->str);
-	g_string_free(s, TRUE);
+	fact->value = bytes_text(bytes, n, fact_is_text(read));
 }
 
 static char *thread_text(struct kg_symex *x, const struct kg_thread *thread)
@@ -190,27 +208,55 @@ static gboolean is_read(const struct kg_input *input, const GPtrArray *reads)
 	return FALSE;
 }
 
-static char *bytes_text(const guint8 *bytes, guint n, gboolean is_text)
+/* The address of the text that a field of a record tells: the lower half of its number says where. */
+struct kg_word fact_text_address(struct kg_symex *x, const struct kg_event *event, const struct kg_input *input)
 {
-	char address[INET6_ADDRSTRLEN];
-	GString *s;
-
-	if (is_text) {
-		g_autofree char *text = g_strndup((const char *)bytes, n), *escaped = g_strescape(text, NULL);
-		return g_strdup_printf("\"%s\"", escaped);
-	}
-	if ((n == 4 || n == 16) && inet_ntop(n == 4 ? AF_INET : AF_INET6, bytes, address, sizeof(address)))
-		return g_strdup(address);
-	s = g_string_new(NULL);
-	for (guint i = 0; i < n; i++)
-		g_string_append_printf(s, "%02x", bytes[i]);
-	return g_string_free(s, FALSE);
+	return kg_terms.binary(x, KG_OP_ADD, 64, event->context, kg_terms.extend(x, kg_terms.extract(x, input->word, 15, 0), 16, 64, FALSE));
 }
 
-/* A text that lies behind the fields of a record: the lower half of its number says where. */
+static gboolean lies_within(struct kg_symex *x, const struct kg_read *read, struct kg_word address, guint n)
+{
+	struct kg_word offset = kg_terms.binary(x, KG_OP_SUB, 64, read->address, address);
+
+	return !offset.term && offset.bits < n;
+}
+
+gboolean fact_tells_text(const struct refutation *ref, const GPtrArray *reads, struct kg_word address)
+{
+	for (guint i = 0; i < reads->len; i++)
+		if (fact_is_text(reads->pdata[i]) && lies_within(ref->moments[0]->x, reads->pdata[i], address, 1))
+			return TRUE;
+	return FALSE;
+}
+
+gboolean fact_is_covered(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads, const struct kg_read *read)
+{
+	struct kg_symex *x = ref->moments[0]->x;
+	const struct kg_event *last = ref->moments[ref->n - 1]->event;
+
+	if (read->is_wrong_space || fact_is_text(read))
+		return FALSE;
+	if (ref->wanted && ref->wanted->kind == KG_EXPR_STRING && lies_within(x, read, ref->wanted->word, 64))
+		return TRUE;
+	if (read->half || read->n_bytes == 16)
+		return FALSE;
+	for (guint i = 0; i < reads->len; i++) {
+		const struct kg_read *whole = reads->pdata[i];
+		gboolean is_whole = whole != read && whole->space == read->space && (fact_is_text(whole) || whole->half || whole->n_bytes == 16);
+		if (is_whole && lies_within(x, read, whole->address, whole->half ? 8 : whole->n_bytes))
+			return TRUE;
+	}
+	for (guint i = 0; i < inputs->len; i++)
+		if (fact_is_hidden(inputs->pdata[i]) && lies_within(x, read, fact_text_address(x, last, inputs->pdata[i]), 256))
+			return TRUE;
+	/* a part of a text that is asked for */
+	return ref->wanted && ref->wanted->kind == KG_EXPR_BYTES && ref->wanted->is_text && read->name && strstr(read->name, " at byte ");
+}
+
+/* A text that lies behind the fields of a record. */
 static void dynamic_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_event *event, const struct kg_input *input)
 {
-	struct kg_word at = kg_terms.binary(x, KG_OP_ADD, 64, event->context, kg_terms.extend(x, kg_terms.extract(x, input->word, 15, 0), 16, 64, FALSE));
+	struct kg_word at = fact_text_address(x, event, input);
 	guint8 bytes[64] = {0};
 
 	for (guint i = 0; i + 1 < sizeof(bytes); i++)
@@ -258,7 +304,8 @@ static void rename_fact(struct kg_fact *fact)
 {
 	static const struct {
 		const char *member, *name;
-	} names[] = {{"curtask->tgid", "pid"}, {"curtask->pid", "tid"}, {"curtask->comm", "comm"}, {"curtask->cred->uid", "uid"}, {"curtask->cred->gid", "gid"}};
+	} names[] = {{"curtask->tgid", "pid"}, {"curtask->pid", "tid"}, {"curtask->comm", "comm"}, {"curtask->cred->uid", "uid"}, {"curtask->cred->gid", "gid"},
+		     {"what elapsed held before", "nsecs when tracing began"}};
 
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
 		if (!strcmp(fact->name, names[i].member)) {
@@ -364,6 +411,11 @@ static void write_events(const struct writing *w, gboolean with_time)
 	}
 }
 
+gboolean fact_shows_others(const struct refutation *ref)
+{
+	return ref->seen && !ref->result && !ref->shown_keys && !ref->shown_text && !ref->shown;
+}
+
 /* Where none of the values that are shown is what was asked for. */
 static char *others_text(const struct writing *w)
 {
@@ -385,12 +437,26 @@ static char *others_text(const struct writing *w)
 	return g_string_free(s, FALSE);
 }
 
+static char *keys_text(const struct writing *w)
+{
+	const GPtrArray *keys = w->ref->shown_keys;
+	GString *s = g_string_new(keys->len ? NULL : "no key");
+
+	for (guint i = 0; i < keys->len; i++) {
+		g_autofree char *value = value_text_seen(w->x, keys->pdata[i], KG_AS_NONE);
+		g_string_append_printf(s, "%s%s", i ? ", " : "", value);
+	}
+	return g_string_free(s, FALSE);
+}
+
 static char *shown_text(const struct writing *w)
 {
 	const struct refutation *ref = w->ref;
 
 	if (ref->result)
 		return g_strdup_printf("%d", (int)kg_symex_value(w->x, ref->paths[ref->n - 1]->result));
+	if (ref->shown_keys)
+		return keys_text(w);
 	if (ref->shown_text)
 		return g_strdup(ref->shown_text);
 	return ref->shown ? value_text_seen(w->x, ref->shown, ref->as) : others_text(w);
@@ -409,13 +475,16 @@ struct kg_counterexample *counter_write(const struct refutation *ref, const GPtr
 	for (guint i = 0, n = 0; i < inputs->len && n < MAX_FACTS; i++) {
 		const struct kg_input *input = inputs->pdata[i];
 		guint nth;
-		if (fact_is_hidden(input) && is_read(input, reads))
+		if ((fact_is_hidden(input) && is_read(input, reads)) || (ref->is_added && g_str_has_prefix(input->name, "what @")))
 			continue;
 		write_input(&w, input, with_time);
 		n += !fact_is_element(input, &nth) || nth == 0;
 	}
-	for (guint i = 0; i < reads->len && i < MAX_FACTS; i++)
-		write_read(&w, reads->pdata[i]);
+	for (guint i = 0, n = 0; i < reads->len && n < MAX_FACTS; i++)
+		if (!fact_is_covered(ref, inputs, reads, reads->pdata[i])) {
+			write_read(&w, reads->pdata[i]);
+			n++;
+		}
 	w.ce->shown = shown_text(&w);
 	w.ce->wanted = ref->wanted_text ? g_strdup(ref->wanted_text) : ref->wanted ? value_text_wanted(last, ref->wanted, ref->as) : g_strdup("nothing");
 	w.ce->from = ref->shown ? g_strdup(ref->shown->text) : NULL;

@@ -90,6 +90,8 @@ struct refutation {
 	const struct siblings *siblings; /* that ran before the last, on the same event; or NULL */
 	const struct seen_all *seen;    /* of the last */
 	const struct seen *shown;       /* NULL: nothing fits */
+	const GPtrArray *shown_keys;    /* struct seen *, instead of the value: what it is grouped by; or NULL */
+	gboolean is_added;              /* the value is what was added: what the map held before does not matter */
 	const char *shown_text;         /* instead of the value, or NULL */
 	gboolean result;                /* what is shown is the program's result */
 	const struct kg_expr_value *wanted; /* or NULL */
@@ -113,6 +115,11 @@ void counter_spread(struct kg_symex *x, const struct kg_path *path);
 /* ---- fact.c */
 struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
 gboolean fact_is_element(const struct kg_input *input, guint *ret_nth); /* a byte of a field that is an array of bytes */
+gboolean fact_shows_others(const struct refutation *ref); /* nothing fits: what is shown instead is listed */
+gboolean fact_is_text(const struct kg_read *read);
+gboolean fact_is_covered(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads, const struct kg_read *read); /* by another that says it all */
+gboolean fact_tells_text(const struct refutation *ref, const GPtrArray *reads, struct kg_word address); /* one of the reads is the text there */
+struct kg_word fact_text_address(struct kg_symex *x, const struct kg_event *event, const struct kg_input *input); /* of a hidden one */
 gboolean fact_is_hidden(const struct kg_input *input);                  /* a number that says nothing to people: where a text is */
 
 /* ---- path.c */

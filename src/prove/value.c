@@ -269,6 +269,8 @@ char *value_text_seen(struct kg_symex *x, const struct seen *seen, enum kg_as as
 			return bucket_text(seen, kg_symex_value(x, value_number(x, seen)));
 		if (as == KG_AS_IPV4 && n == 4)
 			return inet_text(FAMILY_IPV4, bytes);
+		if (seen->conversion == 'p')
+			as = KG_AS_HEX;
 		return number_text(kg_symex_value(x, value_number(x, seen)), as, seen->conversion != 'u' && seen->conversion != 'x');
 	default:
 		return number_text(kg_symex_value(x, value_join(x, seen->bytes, MIN(n, 8), FALSE)), KG_AS_HEX, FALSE);
