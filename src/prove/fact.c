@@ -390,7 +390,7 @@ static void write_read(const struct writing *w, const struct kg_read *read)
 
 /* ---------------------------------------------------------------- all of it */
 
-static gboolean tells_time(const struct refutation *ref, const GPtrArray *inputs)
+gboolean fact_tells_time(const struct refutation *ref, const GPtrArray *inputs)
 {
 	for (guint i = 0; ref->n > 1 && i < inputs->len; i++)
 		if (g_str_has_prefix(((struct kg_input *)inputs->pdata[i])->name, "nsecs"))
@@ -466,7 +466,7 @@ struct kg_counterexample *counter_write(const struct refutation *ref, const GPtr
 {
 	struct moment *last = ref->moments[ref->n - 1];
 	struct writing w = {ref, g_new0(struct kg_counterexample, 1), last->x};
-	gboolean with_time = tells_time(ref, inputs);
+	gboolean with_time = fact_tells_time(ref, inputs);
 
 	kg_symex_look_at(last->x, last->event); /* what is asked for is asked of it */
 	w.ce->events = g_ptr_array_new_with_free_func(ce_event_free);

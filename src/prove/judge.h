@@ -115,6 +115,7 @@ void counter_spread(struct kg_symex *x, const struct kg_path *path);
 /* ---- fact.c */
 struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
 gboolean fact_is_element(const struct kg_input *input, guint *ret_nth); /* a byte of a field that is an array of bytes */
+gboolean fact_tells_time(const struct refutation *ref, const GPtrArray *inputs); /* of several events: when they happen matters */
 gboolean fact_shows_others(const struct refutation *ref); /* nothing fits: what is shown instead is listed */
 gboolean fact_is_text(const struct kg_read *read);
 gboolean fact_is_covered(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads, const struct kg_read *read); /* by another that says it all */
