@@ -21,9 +21,19 @@ def read_cases():
         yield name, contract, program, wanted.strip().split("\n")
 
 
+def compile_c(file):
+    target = file[:-2] + ".o"
+    arch = {"x86_64": "x86", "aarch64": "arm64"}.get(os.uname().machine, "x86")
+    subprocess.run(["clang", "-target", "bpf", "-D__TARGET_ARCH_" + arch, "-I/usr/include/" + os.uname().machine + "-linux-gnu", "-O2", "-g", "-c", file,
+                    "-o", target], check=True, capture_output=True, timeout=60)
+    return target
+
+
 def check(folder, contract, program, *options):
-    file, terms = os.path.join(folder, "program.bt"), os.path.join(folder, "contract.yaml")
+    is_c = program.startswith("#include")
+    file, terms = os.path.join(folder, "program.c" if is_c else "program.bt"), os.path.join(folder, "contract.yaml")
     open(file, "w").write(program + "\n")
+    file = compile_c(file) if is_c else file
     open(terms, "w").write(contract + "\n")
     command = [KGENT, "check", file, "--no-load"] + ([] if contract == "none" else ["--contract", terms]) + list(options)
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIME_LIMIT_S)
@@ -55,7 +65,7 @@ def wrong_json(report, ways):
             if len(steps) != len(told):
                 return "JSON has %d decisions, the text %d" % (len(steps), len(told))
             for (event, step), way in zip(steps, told):
-                if not way.startswith("%d: line %d:" % (event, step["line"])) or (step.get("since") or step["condition"]) not in way:
+                if not way.startswith("%d: line %d:" % (event, step["line"])) or (step.get("since") or step.get("condition") or step["source"]) not in way:
                     return "JSON has %s where the text has %s" % (step, way)
                 if (step["times"] > 1) != ("(%d times)" % step["times"] in way) or step["line"] not in [loc["line"] for loc in ce["lines"]]:
                     return "the times or the lines of %s" % step
