@@ -20,6 +20,7 @@ struct leaf {
 struct kg_bt_decisions {
 	GArray *all;    /* struct kg_bt_decision */
 	GArray *leaves; /* struct leaf */
+	GHashTable *leaf_of; /* node -> index of its leaf + 1 */
 };
 
 /* ---------------------------------------------------------------- where */
@@ -42,6 +43,7 @@ static void add_leaves(struct kg_bt_decisions *d, const struct kg_bt_node *e)
 
 	if (!is_split(e)) {
 		g_array_append_val(d->leaves, leaf);
+		g_hash_table_insert(d->leaf_of, leaf.node, GUINT_TO_POINTER(d->leaves->len));
 		return;
 	}
 	for (guint i = 0; i < kg_bt_n_kids(e); i++)
@@ -87,6 +89,7 @@ struct kg_bt_decisions *kg_bt_decisions_new(const struct kg_bt_program *program)
 
 	d->all = g_array_new(FALSE, TRUE, sizeof(struct kg_bt_decision));
 	d->leaves = g_array_new(FALSE, TRUE, sizeof(struct leaf));
+	d->leaf_of = g_hash_table_new(NULL, NULL);
 	kg_bt_walk(program, collect, NULL, &c);
 	return d;
 }
@@ -97,6 +100,7 @@ struct kg_bt_decisions *kg_bt_decisions_free(struct kg_bt_decisions *d)
 		return NULL;
 	g_array_unref(d->all);
 	g_array_unref(d->leaves);
+	g_hash_table_destroy(d->leaf_of);
 	g_free(d);
 	return NULL;
 }
@@ -162,10 +166,7 @@ void kg_bt_mark_decisions(struct kg_bt_program *program)
 
 static struct leaf *leaf_of(const struct kg_bt_decisions *d, const struct kg_bt_node *e)
 {
-	for (guint i = 0; i < d->leaves->len; i++)
-		if (g_array_index(d->leaves, struct leaf, i).node == e)
-			return &g_array_index(d->leaves, struct leaf, i);
-	return NULL;
+	return &g_array_index(d->leaves, struct leaf, GPOINTER_TO_UINT(g_hash_table_lookup(d->leaf_of, e)) - 1);
 }
 
 /* What [e] came to, as far as its parts are known, and which part decided that: *ret_since, [e] itself where all of it did. */

@@ -136,7 +136,7 @@ static int steps_told(const char *text, const char *contract, struct compiler *c
 {
 	g_autoptr(GPtrArray) diags = kg_diags_new();
 	struct kg_prove_opts opts = {.in_process = TRUE, .compile = c ? compile : NULL, .compile_user = c};
-	const struct kg_check_opts plain = {.profile = profile};
+	const struct kg_check_opts plain = {.profile = profile, .limits = c ? c->opts.limits : NULL};
 	struct kg_compiled compiled = {0};
 	struct kg_contract *terms = NULL;
 	struct kg_proof *proof = NULL;
@@ -228,6 +228,19 @@ static void test_no_copy(void **state)
 	assert_int_equal(unused.n_calls, 0);
 }
 
+/* Marks have room whatever the bound of the program's own maps. */
+static void test_few_keys(void **state)
+{
+	const struct kg_bpftrace_limits limits = {.map_keys_max = 1};
+	struct compiler c = {.opts = {.profile = profile, .limits = &limits}};
+
+	(void)state;
+	if (!can_compile())
+		skip();
+	assert_int_equal(steps_told("tracepoint:syscalls:sys_exit_read\n/args->ret > 0 && args->ret > 1/\n{\n\tif (args->ret > 2) {\n\t\t@ = count();\n\t}\n}\n",
+				    "assume: [args.ret > 7]\non: [tracepoint:syscalls:sys_exit_read]\nonly if: args.ret < 0\n", &c), 2);
+}
+
 static int open_profile(void **state)
 {
 	const struct kg_profile_opts opts = {0};
@@ -246,7 +259,8 @@ static int close_profile(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_marked), cmocka_unit_test(test_taken), cmocka_unit_test(test_copies), cmocka_unit_test(test_no_copy)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_marked), cmocka_unit_test(test_taken), cmocka_unit_test(test_copies), cmocka_unit_test(test_no_copy),
+					   cmocka_unit_test(test_few_keys)};
 
 	return cmocka_run_group_tests(tests, open_profile, close_profile);
 }
