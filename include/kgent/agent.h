@@ -151,6 +151,11 @@ struct kg_compiled {
  */
 int kg_compile_program(const char *text, const struct kg_check_opts *opts, GPtrArray *diags, struct kg_compiled *ret, struct kg_error *err);
 void kg_compiled_clear(struct kg_compiled *compiled);
+/**
+ * The same for a copy that the proof made of a program that has passed policy: kg_prove_opts.compile. [check_opts]: a const struct kg_check_opts *, of which
+ * profile, tool, limits and pid are used.
+ */
+int kg_compile_copy(void *check_opts, const char *text, const struct kg_bt_program *program, struct kg_object **ret, struct kg_error *err);
 
 /**
  * Hold wrong variants of a program against the contract that was proved of it: a contract that refutes none of them proves nothing. Two at a time,

@@ -240,6 +240,7 @@ GPtrArray *kg_bt_lacking(const struct kg_bt_version *version);
 #define KG_BT_OWN_MAPS "__kg_"
 #define KG_BT_ASSERT_MAPS "__kg_assert_"
 #define KG_BT_ASSUME_MAPS "__kg_assume_"
+#define KG_BT_PATH_MAP "__kg_path" /**< of kg_bt_mark_decisions() */
 /** Errors for names of maps that are kept for them, and for assume() and assert() elsewhere than as a statement of a probe. Part of kg_bt_check(). */
 void kg_bt_check_inline(const struct kg_bt_program *program, GPtrArray *diags);
 /** How many there are. */
@@ -248,6 +249,46 @@ guint kg_bt_count_inline(const struct kg_bt_program *program);
 void kg_bt_lower_inline(struct kg_bt_program *program);
 /** The text that [program] was parsed from, with blanks in their stead: all other places stay. Owned. */
 char *kg_bt_without_inline(const struct kg_bt_program *program, const char *text);
+
+/*
+ * Where a program decides, and which way one run of it went. A copy of the program leaves marks in a map of its own, kg_bt_mark_decisions(); who runs the
+ * copy hands them over in their order, kg_bt_decisions_take().
+ */
+enum kg_bt_decides {
+	KG_BT_AT_PREDICATE, /**< of a probe */
+	KG_BT_AT_IF,        /**< without else */
+	KG_BT_AT_IF_ELSE,
+	KG_BT_AT_WHILE,
+	KG_BT_AT_CHOICE,    /**< ? : */
+};
+struct kg_bt_decision {
+	enum kg_bt_decides at;
+	const struct kg_bt_node *condition; /**< borrowed from the program */
+	gboolean holds;                     /**< what it came to */
+	const struct kg_bt_node *since;     /**< the part of the condition that decided that: `b` of `a && b`; the condition itself where all of it did */
+	gboolean since_holds;               /**< what that part came to */
+};
+struct kg_bt_decisions;
+/** The places where [program] (borrowed) decides: predicates, if, while and ? : of its probes. Conditions of macros and subprograms are left out. */
+struct kg_bt_decisions *kg_bt_decisions_new(const struct kg_bt_program *program);
+struct kg_bt_decisions *kg_bt_decisions_free(struct kg_bt_decisions *d);
+guint kg_bt_decisions_count(const struct kg_bt_decisions *d);
+/**
+ * Let each condition leave a mark when it was evaluated: a program with an equal tree has the same marks. What it does is otherwise as before, but for a
+ * compiler that makes something else of it: who runs it has to look. A mark is the key of KG_BT_PATH_MAP that an entry is set for.
+ */
+void kg_bt_mark_decisions(struct kg_bt_program *program);
+/** A run begins: no condition has been evaluated. */
+void kg_bt_decisions_begin(struct kg_bt_decisions *d);
+/**
+ * Take the next mark of a run.
+ * @return 1: a decision was made, *ret; 0: a part of a condition was evaluated; -KG_E_INVAL: no run of the program leaves this mark here
+ */
+int kg_bt_decisions_take(struct kg_bt_decisions *d, uint64_t mark, struct kg_bt_decision *ret);
+/** Is it a comparison or the like, 0 or 1? Else it is a number or an address, and holds where it is not 0. */
+gboolean kg_bt_is_truth(const struct kg_bt_node *condition);
+/** Is no condition half evaluated? So it must be at the end of a run. */
+gboolean kg_bt_decisions_is_between(const struct kg_bt_decisions *d);
 
 /** A builtin variable of the language. */
 struct kg_bt_builtin {

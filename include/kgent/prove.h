@@ -23,11 +23,29 @@ struct kg_fact {
 	char *value;   /**< "0x5000", "-2", "\"cat\"" */
 	char *plain;   /**< what that means to a person ("port 80", "ENOENT"), or NULL */
 };
+/** What kind of place a program decides at. Of C only the line is known, and which line ran next. */
+enum kg_step_kind { KG_STEP_PREDICATE, KG_STEP_IF, KG_STEP_IF_ELSE, KG_STEP_WHILE, KG_STEP_CHOICE, KG_STEP_LINE };
+const char *kg_step_name(enum kg_step_kind kind); /**< "predicate", "if", "if else", "while", "choice", "line" */
+/** One decision on the way that a program took. */
+struct kg_ce_step {
+	enum kg_step_kind kind;
+	struct kg_loc loc;
+	char *text;          /**< the condition, "args->ret > 0"; of LINE the source line */
+	gboolean holds;      /**< what the condition came to; not of LINE */
+	char *since;         /**< the part of the condition that decided, or NULL: all of it */
+	gboolean since_holds;
+	gboolean is_number;  /**< what decided is no comparison: it holds where it is not 0 */
+	guint then_line;     /**< LINE: the line that ran next; else 0 */
+	guint times;         /**< how often in a row: 1 or more */
+	guint left_out;      /**< so many decisions before this one are not told */
+};
 /** What happens first, second, ...: one event of a counterexample. */
 struct kg_ce_event {
 	char *attach;        /**< "tracepoint:syscalls:sys_enter_read" */
 	char *thread;        /**< "thread 101 of process 100"; NULL where it does not matter */
 	GPtrArray *facts;    /**< struct kg_fact * */
+	GPtrArray *path;     /**< struct kg_ce_step *: the decisions that the replay took, in order. Empty: none, or not known */
+	GPtrArray *other_path; /**< of a comparison: those of the second program; else empty */
 };
 struct kg_counterexample {
 	GPtrArray *events;   /**< struct kg_ce_event *, one or more */
@@ -67,6 +85,15 @@ struct kg_proof {
 	gint64 peak_bytes;        /**< resident memory of the process that proved, at most */
 };
 
+/**
+ * Compile a copy of a program as the program itself was compiled. Called in the child process, once for each program that is refuted.
+ * @param text    what [program] prints to
+ * @param program the copy's tree: what kg_object_bpftrace() needs
+ * @param ret     the caller's; with kg_object_bpftrace()
+ * @return 0 or a negative code
+ */
+typedef int (*kg_compile_copy_fn)(void *user, const char *text, const struct kg_bt_program *program, struct kg_object **ret, struct kg_error *err);
+
 /** Bounds and switches; all zero is a good default. */
 struct kg_prove_opts {
 	struct kg_symex_opts bounds;  /**< its profile is not used: see kg_prove() */
@@ -75,6 +102,8 @@ struct kg_prove_opts {
 	gboolean first_is_enough;     /**< once something is refuted no further scenario is told: whether it is refuted is the question */
 	guint max_counterexamples;    /**< of one obligation; 0: 1 */
 	const struct kg_bpftrace_limits *limits; /**< that the object was compiled with, for losses; NULL: bpftrace's defaults. Borrowed */
+	kg_compile_copy_fn compile;   /**< to see which way counterexamples take through a bpftrace program; NULL: that is not told */
+	void *compile_user;
 };
 /**
  * Hold a program against a contract.

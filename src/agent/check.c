@@ -532,6 +532,7 @@ static gboolean is_attached_where_asked(const struct kg_bt_program *program, con
 static void check_proof(struct checking *c, struct kg_check *check)
 {
 	gboolean has_inline = kg_bt_count_inline(c->verdict->program) > 0;
+	struct kg_check_opts copy = *c->opts;
 	struct kg_prove_opts opts = {0};
 	struct kg_proof *own = NULL;
 	_cleanup_error_ struct kg_error err = {0};
@@ -551,7 +552,10 @@ static void check_proof(struct checking *c, struct kg_check *check)
 		return;
 	if (c->opts->prove)
 		opts = *c->opts->prove;
-	opts.limits = &c->verdict->limits;
+	opts.limits = copy.limits = &c->verdict->limits;
+	copy.tool = c->tool;
+	opts.compile = kg_compile_copy;
+	opts.compile_user = &copy;
 	if (c->opts->contract)
 		r = prove(c, c->opts->contract, FALSE, &opts, &c->verdict->proof, &err);
 	if (r == 0 && has_inline)

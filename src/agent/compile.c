@@ -83,6 +83,39 @@ int kg_compile_program(const char *text, const struct kg_check_opts *opts, GPtrA
 	return r;
 }
 
+int kg_compile_copy(void *check_opts, const char *text, const struct kg_bt_program *program, struct kg_object **ret, struct kg_error *err)
+{
+	const struct kg_check_opts *opts = check_opts;
+	struct kg_bpftrace found = {0};
+	struct kg_build_opts how = {.tool = opts->tool, .limits = opts->limits, .pid = opts->pid};
+	g_autoptr(GPtrArray) diags = kg_diags_new();
+	g_autoptr(GBytes) elf = NULL;
+	struct kg_effects *effects = NULL;
+	struct kg_object *object = NULL;
+	int r = kg_effects_read(program, opts->profile, NULL, &effects, err);
+
+	if (r)
+		return r;
+	how.allow_unsafe = effects->changes_system;
+	kg_effects_free(effects);
+	if (!how.tool) {
+		r = kg_bpftrace_find(&found, err);
+		how.tool = &found;
+	}
+	if (r == 0)
+		r = build(text, &how, diags, &elf, err);
+	if (r == 0)
+		r = kg_object_read(elf, opts->profile, &object, err);
+	if (r == 0)
+		r = kg_object_bpftrace(object, program, how.tool, opts->limits, opts->profile, err);
+	kg_bpftrace_clear(&found);
+	if (r)
+		kg_object_free(object);
+	else
+		*ret = object;
+	return r;
+}
+
 void kg_compiled_clear(struct kg_compiled *compiled)
 {
 	kg_bt_free(compiled->program);

@@ -75,6 +75,7 @@ static enum kg_mutant_fate judge(struct mutating *m, const struct kg_compiled *v
 
 	prove.limits = m->opts->limits;
 	prove.is_proving = NULL;
+	prove.compile = NULL; /* nobody reads the way that a variant takes */
 	prove.first_is_enough = TRUE;
 	prove.bounds.total_ms = at_most(prove.bounds.total_ms, PROOF_MS);
 	json_object_set_new(line, "by", by);

@@ -127,6 +127,8 @@ static int diff_files(const struct kg_cli *cli, struct diff_args *args, struct k
 		r = compile(cli, args->files[i], &opts, &compiled[i], err);
 	if (!r) {
 		struct kg_diff_side a = {compiled[0].object, compiled[0].program}, b = {compiled[1].object, compiled[1].program};
+		args->prove.compile = kg_compile_copy;
+		args->prove.compile_user = &opts;
 		kg_interrupt_begin(&interrupt, &args->prove);
 		r = kg_diff_programs(&a, &b, profile, &args->prove, &diff, err);
 		kg_interrupt_end(&interrupt);

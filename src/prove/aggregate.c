@@ -226,6 +226,7 @@ static void wrong(const struct adding *a, const struct seen_change *c, const str
 		for (guint i = 0; i < 8; i++)
 			bytes[i] = kg_terms.extract(x, number, 8 * i + 7, 8 * i);
 		ref.shown = &seen;
+		ref.is_added = a->o->aggregate != KG_AGGREGATE_MAX && a->o->aggregate != KG_AGGREGATE_MIN;
 		refute(a->j, a->r, &ref);
 		return;
 	} else {

@@ -17,7 +17,7 @@ static void tell(const struct kg_obligation_result *r, GPtrArray *lines)
 	for (guint i = 0; i < r->counterexamples->len; i++) {
 		g_autoptr(GString) text = g_string_new(NULL);
 		g_auto(GStrv) all = NULL;
-		counterexample_text(r->counterexamples->pdata[i], "the program shows", "asked for", text); /* escapes for terminals */
+		counterexample_text(r->counterexamples->pdata[i], &ce_words_of_proof, text); /* escapes for terminals */
 		all = g_strsplit(text->str, "\n", -1);
 		for (char **line = all; *line; line++)
 			if (**line)
@@ -94,7 +94,7 @@ static const char page_style[] =
 	"h1 { font-size: 1.2rem; } .code { border-top: 1px solid var(--rule); border-bottom: 1px solid var(--rule); padding: .5rem 0; overflow-x: auto;\n"
 	"  font: 13px/1.5 ui-monospace, monospace; } .line, .note { white-space: pre; } .no { color: var(--dim); display: inline-block; width: 3.5em;\n"
 	"  text-align: right; margin-right: 1em; user-select: none; } .note { margin-left: 4.5em; padding: 0 .75em; background: var(--soft);\n"
-	"  border-left: 3px solid var(--dim); } .contract { border-color: var(--contract); } .inline { border-color: var(--inline); }\n"
+	"  border-left: 3px solid var(--dim); } .way .no { color: var(--refuted); } .way .no::after { content: \" >\"; } .contract { border-color: var(--contract); } .inline { border-color: var(--inline); }\n"
 	".built-in { border-color: var(--builtin); } .proved b { color: var(--proved); } .refuted b { color: var(--refuted); }\n"
 	".unknown b { color: var(--unknown); } .from { color: var(--dim); }\n";
 
@@ -148,6 +148,24 @@ static void head(const struct kg_annotated *in, GString *out)
 			       kg_proof_count(in->proof, KG_PROOF_REFUTED), kg_proof_count(in->proof, KG_PROOF_UNKNOWN));
 }
 
+/* Does a counterexample decide something in this line? */
+static gboolean is_on_way(const struct kg_annotated *in, guint line)
+{
+	for (guint r = 0; r < in->proof->results->len; r++) {
+		const GPtrArray *ces = ((struct kg_obligation_result *)in->proof->results->pdata[r])->counterexamples;
+		for (guint c = 0; c < ces->len; c++) {
+			const GPtrArray *events = ((struct kg_counterexample *)ces->pdata[c])->events;
+			for (guint e = 0; e < events->len; e++) {
+				const GPtrArray *path = ((struct kg_ce_event *)events->pdata[e])->path;
+				for (guint i = 0; i < path->len; i++)
+					if ((guint)((struct kg_ce_step *)path->pdata[i])->loc.line == line)
+						return TRUE;
+			}
+		}
+	}
+	return FALSE;
+}
+
 void kg_annotated_html(const struct kg_annotated *in, GString *out)
 {
 	g_auto(GStrv) lines = lines_of(in->source);
@@ -156,7 +174,7 @@ void kg_annotated_html(const struct kg_annotated *in, GString *out)
 
 	head(in, out);
 	for (guint i = 0; i < n_lines; i++) {
-		g_string_append_printf(out, "<div class=\"line\"><span class=\"no\">%u</span>", i + 1);
+		g_string_append_printf(out, "<div class=\"line%s\"><span class=\"no\">%u</span>", is_on_way(in, i + 1) ? " way" : "", i + 1);
 		escape_html(lines[i], out);
 		g_string_append(out, "</div>\n");
 		for (; at < notes->len && ((struct note *)notes->pdata[at])->line <= (int)i + 1; at++)

@@ -178,7 +178,8 @@ static void ask_error(const struct path_of *p)
 				for (guint b = 0; b < 8; b++)
 					bytes[b] = kg_terms.extract(x, added, 8 * b + 7, 8 * b);
 				shown.bytes = bytes;
-				wrong(p, r, &shown, is_error, "a failed call's error number is added up as if it were a size", "nothing", "/args->ret >= 0/");
+				wrong(p, r, &shown, is_error, "a failed call's error number is added up as if it were a size", "nothing",
+				      g_str_has_prefix(in->name, "retval") ? "/(int64)retval >= 0/" : "/args->ret >= 0/"); /* retval is unsigned there */
 				return;
 			}
 		}

@@ -8,11 +8,7 @@
 #include "judge.h"
 #include "proof.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <string.h>
-
-#define MAX_FACTS 12
 
 /* ---------------------------------------------------------------- wishes */
 
@@ -29,6 +25,8 @@ static gboolean wish(struct kg_symex *x, struct kg_word w, guint width, uint64_t
 struct wishing {
 	struct kg_symex *x;
 	guint n_addresses, n_ports, n_numbers, n_times, n_texts;
+	const char *array, *array_text; /* the field whose bytes were wished for last */
+	guint8 array_number;
 };
 
 static gboolean named(const char *name, const char *const *parts)
@@ -42,7 +40,7 @@ static gboolean named(const char *name, const char *const *parts)
 static void wish_number(struct wishing *w, const char *name, const char *type, struct kg_word word, guint width, gboolean is_big_endian, gboolean is_signed)
 {
 	static const char *const tids[] = {"curtask->pid", "tid", NULL}, *const pids[] = {"tgid", "common_pid", "pid", NULL};
-	static const char *const results[] = {"ret", NULL}, *const times[] = {"nsecs", NULL}, *const ports[] = {"port", "skc_num", NULL};
+	static const char *const results[] = {"ret", "err", NULL}, *const times[] = {"nsecs", NULL}, *const ports[] = {"port", "skc_num", NULL};
 	struct kg_symex *x = w->x;
 
 	if (type && strchr(type, '*')) {
@@ -58,24 +56,68 @@ static void wish_number(struct wishing *w, const char *name, const char *type, s
 	} else if (named(name, pids)) {
 		(void)(wish(x, word, width, 100) || wish(x, word, width, 200 + w->n_numbers++));
 	} else if (named(name, times)) {
-		(void)(wish(x, word, width, 1000 + 4000 * (uint64_t)w->n_times++) || wish(x, word, width, 1000000 + 4000000 * (uint64_t)w->n_times));
+		uint64_t nth = w->n_times++;
+		(void)(wish(x, word, width, 1000 + 4000 * nth) || wish(x, word, width, 1000000 + 4000000 * nth) ||
+		       wish(x, word, width, 20000000 + 20000000 * nth) || wish(x, word, width, 5000000000 + 5000000000 * nth));
 	} else if (named(name, results) && is_signed) {
-		(void)(wish(x, word, width, (uint64_t)-2) || wish(x, word, width, 4096));
+		(void)(wish(x, word, width, (uint64_t)-2) || wish(x, word, width, 4096) || wish(x, word, width, 70000) ||
+		       (width == 64 && wish(x, word, width, (1ull << 32) + 4096)));
 	} else {
-		(void)(wish(x, word, width, 7 + w->n_numbers) || wish(x, word, width, 1000) || wish(x, word, width, 70000) || wish(x, word, width, 0));
+		(void)(wish(x, word, width, 7 + w->n_numbers) || wish(x, word, width, 1000) || wish(x, word, width, 70000) || wish(x, word, width, 0) ||
+		       wish(x, word, width, 1) || (is_signed && wish(x, word, width, (uint64_t)-2)));
 		w->n_numbers++;
 	}
 }
 
-static void wish_text(struct wishing *w, const struct kg_read *read)
+static const char *next_text(struct wishing *w)
 {
 	static const char *const texts[] = {"cat", "ls", "sh", "vi"};
-	const char *text = texts[w->n_texts++ % G_N_ELEMENTS(texts)];
+
+	return texts[w->n_texts++ % G_N_ELEMENTS(texts)];
+}
+
+static void wish_bytes(struct wishing *w, const struct kg_word *bytes, guint n)
+{
+	const char *text = next_text(w);
 	struct kg_word all = KG_WORD(1);
 
-	for (guint i = 0; i <= strlen(text); i++)
-		all = kg_terms.binary(w->x, KG_OP_AND, 1, all, equals(w->x, kg_symex_text_byte(w->x, read->space, read->address, i), 8, (guint8)text[i]));
+	for (guint i = 0; i <= strlen(text) && i < n; i++)
+		all = kg_terms.binary(w->x, KG_OP_AND, 1, all, equals(w->x, bytes[i], 8, (guint8)text[i]));
 	kg_symex_prefer(w->x, all);
+}
+
+/* Behind its NUL a text ends; an array of letters has bytes there, too. */
+static void wish_text(struct wishing *w, enum kg_space space, struct kg_word address, gboolean is_string)
+{
+	struct kg_word bytes[5];
+
+	for (guint i = 0; i < G_N_ELEMENTS(bytes); i++)
+		if (is_string)
+			bytes[i] = kg_symex_text_byte(w->x, space, address, i);
+		else if (kg_symex_read(w->x, space, kg_terms.binary(w->x, KG_OP_ADD, 64, address, KG_WORD(i)), 1, &bytes[i]))
+			return;
+	wish_bytes(w, bytes, G_N_ELEMENTS(bytes));
+}
+
+/* One byte of a field that is an array of them: a letter of a name, a part of an address (RFC 3849, RFC 5737). */
+static void wish_element(struct wishing *w, const struct kg_input *input, guint nth)
+{
+	static const guint8 ipv6[15] = {0x20, 0x01, 0x0d, 0xb8}, ipv4[3] = {192, 0, 2};
+	gsize n_base = (gsize)(strrchr(input->name, '[') - input->name);
+	guint8 value;
+
+	if (!w->array || strncmp(w->array, input->name, n_base) || w->array[n_base] != '[') {
+		w->array_text = next_text(w);
+		w->array_number = (guint8)++w->n_addresses;
+	}
+	w->array = input->name;
+	if (input->type && g_str_has_prefix(input->type, "char"))
+		value = nth < strlen(w->array_text) ? (guint8)w->array_text[nth] : 0;
+	else if (strstr(input->name, "v6"))
+		value = nth < sizeof(ipv6) ? ipv6[nth] : w->array_number;
+	else
+		value = nth < sizeof(ipv4) ? ipv4[nth] : w->array_number;
+	wish(w->x, input->word, 8, value);
 }
 
 static void wish_ipv6(struct wishing *w, const struct kg_read *read)
@@ -104,24 +146,81 @@ static void wish_threads(struct kg_symex *x, const struct refutation *ref)
 	}
 }
 
-static void wish_all(struct kg_symex *x, const GPtrArray *inputs, const GPtrArray *reads)
+/* Texts and addresses of 16 bytes first: of a number that is a part of one nothing is wished. 2001:db8::n as above. */
+static void wish_wholes(struct wishing *w, const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	const struct kg_event *last = ref->moments[ref->n - 1]->event;
+
+	if (ref->wanted && ref->wanted->kind == KG_EXPR_STRING && ref->wanted->word.term && !fact_tells_text(ref, reads, ref->wanted->word))
+		wish_text(w, ref->wanted->space, ref->wanted->word, TRUE);
+	if (ref->wanted && ref->wanted->kind == KG_EXPR_BYTES && ref->wanted->is_text)
+		wish_bytes(w, ref->wanted->bytes, ref->wanted->n_bytes);
+	for (guint i = 0; i < reads->len; i++) {
+		const struct kg_read *read = reads->pdata[i];
+		if (fact_is_text(read))
+			wish_text(w, read->space, read->address, read->is_string);
+		else if (read->half)
+			wish(w->x, read->value, 64, read->is_second_half ? (uint64_t)(1 + w->n_addresses++) << 56 : 0x00000000b80d0120ull);
+		else if (read->n_bytes == 16)
+			wish_ipv6(w, read);
+	}
+	for (guint i = 0; i < inputs->len; i++)
+		if (fact_is_hidden(inputs->pdata[i]))
+			wish_text(w, KG_SPACE_KERNEL, fact_text_address(w->x, last, inputs->pdata[i]), TRUE);
+}
+
+/* Of several events: at 1 us and at 5 us, and between them at 3 us, as far as the program's way allows that. FALSE: no time matters. */
+static gboolean wish_times(struct kg_symex *x, const struct refutation *ref, const GPtrArray *inputs)
+{
+	static const uint64_t first[] = {1000, 0}, last[] = {5000, 1500, 9001000, 20001000, 5000001000, 0}, middle[] = {3000, 4500, 0};
+
+	if (!fact_tells_time(ref, inputs))
+		return FALSE;
+	for (guint i = 0; i < ref->n; i++) {
+		guint k = i == 0 ? 0 : i == 1 ? ref->n - 1 : i - 1; /* those at the ends first */
+		const uint64_t *ns = k == 0 ? first : k == ref->n - 1 ? last : middle;
+		while (*ns && !wish(x, ref->moments[k]->event->time, 64, *ns))
+			ns++;
+	}
+	return TRUE;
+}
+
+static void wish_all(struct kg_symex *x, const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
 {
 	struct wishing w = {.x = x};
+	gboolean has_times = wish_times(x, ref, inputs);
+	guint nth;
 
+	wish_wholes(&w, ref, inputs, reads);
 	for (guint i = 0; i < inputs->len; i++) {
 		const struct kg_input *input = inputs->pdata[i];
-		wish_number(&w, input->name, input->type, input->word, input->width, input->is_big_endian, input->is_signed);
+		if (fact_is_element(input, &nth))
+			wish_element(&w, input, nth);
+		else if (!fact_is_hidden(input) && !(has_times && g_str_has_prefix(input->name, "nsecs")))
+			wish_number(&w, input->name, input->type, input->word, input->width, input->is_big_endian, input->is_signed);
 	}
 	for (guint i = 0; i < reads->len; i++) {
 		const struct kg_read *read = reads->pdata[i];
-		if (read->is_string)
-			wish_text(&w, read);
-		else if (read->half) /* 2001:db8::n, as below */
-			wish(x, read->value, 64, read->is_second_half ? (uint64_t)(1 + w.n_addresses++) << 56 : 0x00000000b80d0120ull);
-		else if (read->n_bytes == 16)
-			wish_ipv6(&w, read);
-		else if (read->n_bytes <= 8)
+		if (read->n_bytes <= 8 && !fact_is_text(read) && !read->half && !fact_is_covered(ref, inputs, reads, read))
 			wish_number(&w, read->name ? read->name : "", read->type, read->value, 8 * read->n_bytes, read->is_big_endian, read->is_signed);
+	}
+}
+
+/* Addresses that nothing is read at have no place yet. */
+static void wish_pointers(struct kg_symex *x, const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
+{
+	gboolean is_call = ref->moments[0]->event->kind == KG_PROBE_TRACEPOINT && g_str_has_prefix(ref->moments[0]->event->target, "syscalls:");
+	guint n = 0;
+
+	for (guint i = 0; i < inputs->len; i++) {
+		const struct kg_input *input = inputs->pdata[i];
+		if (input->width == 64 && input->type && strchr(input->type, '*'))
+			wish(x, input->word, 64, (is_call ? 0x00007f1000000000ull : 0xffff889000000000ull) + 0x100000ull * ++n);
+	}
+	for (guint i = 0; i < reads->len; i++) {
+		const struct kg_read *read = reads->pdata[i];
+		if (read->n_bytes == 8 && read->type && strchr(read->type, '*'))
+			wish(x, read->value, 64, 0xffff88a000000000ull + 0x100000ull * ++n);
 	}
 }
 
@@ -141,142 +240,6 @@ static void spread_addresses(struct kg_symex *x, const struct kg_path *path)
 			continue;
 		wish(x, base, 64, (read->space == KG_SPACE_USER ? 0x00007f0000000000ull : 0xffff888000000000ull) + 0x100000ull * (i + 1));
 	}
-}
-
-/* ---------------------------------------------------------------- facts */
-
-void fact_free(gpointer p)
-{
-	struct kg_fact *fact = p;
-
-	g_free(fact->name);
-	g_free(fact->type);
-	g_free(fact->value);
-	g_free(fact->plain);
-	g_free(fact);
-}
-
-void ce_event_free(gpointer p)
-{
-	struct kg_ce_event *event = p;
-
-	g_free(event->attach);
-	g_free(event->thread);
-	g_ptr_array_unref(event->facts);
-	g_free(event);
-}
-
-void counterexample_free(gpointer p)
-{
-	struct kg_counterexample *ce = p;
-
-	if (!ce)
-		return;
-	g_ptr_array_unref(ce->events);
-	g_ptr_array_unref(ce->lines);
-	g_free(ce->shown);
-	g_free(ce->wanted);
-	g_free(ce->from);
-	g_free(ce);
-}
-
-static struct kg_fact *fact_new(GPtrArray *facts, const char *name, const char *type)
-{
-	struct kg_fact *fact = g_new0(struct kg_fact, 1);
-
-	fact->name = g_strdup(name);
-	fact->type = g_strdup(type);
-	g_ptr_array_add(facts, fact);
-	return fact;
-}
-
-/* What a number means to a person. */
-static char *plain_of(const char *name, const char *type, uint64_t value, guint width, gboolean is_big_endian, gboolean is_signed)
-{
-	gint64 number = is_signed && width < 64 ? (gint64)(value << (64 - width)) >> (64 - width) : (gint64)value;
-
-	(void)type;
-	if (is_big_endian && width == 16)
-		return g_strdup_printf("%u in network order", GUINT16_SWAP_LE_BE((guint16)value));
-	if (is_big_endian && width == 32)
-		return g_strdup_printf("%u.%u.%u.%u", (guint)value & 255, (guint)(value >> 8) & 255, (guint)(value >> 16) & 255, (guint)(value >> 24) & 255);
-	if (number < 0 && number > -4096 && strstr(name, "ret"))
-		return g_strdup(g_strerror((int)-number));
-	if (strstr(name, "family") && (value == 2 || value == 10))
-		return g_strdup(value == 2 ? "AF_INET" : "AF_INET6");
-	return NULL;
-}
-
-static char *number_of(uint64_t value, guint width, const char *type, gboolean is_big_endian, gboolean is_signed)
-{
-	if ((type && strchr(type, '*')) || is_big_endian)
-		return g_strdup_printf("%#" G_GINT64_MODIFIER "x", value);
-	if (is_signed && width < 64)
-		value = (uint64_t)((gint64)(value << (64 - width)) >> (64 - width));
-	return is_signed ? g_strdup_printf("%" G_GINT64_FORMAT, (gint64)value) : g_strdup_printf("%" G_GUINT64_FORMAT, value);
-}
-
-static void input_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_input *input)
-{
-	uint64_t value = kg_symex_value(x, input->word);
-	struct kg_fact *fact = fact_new(facts, input->name, input->type);
-
-	fact->value = number_of(value, input->width, input->type, input->is_big_endian, input->is_signed);
-	fact->plain = plain_of(input->name, input->type, value, input->width, input->is_big_endian, input->is_signed);
-}
-
-/* The two halves of an address are one fact. */
-static void halves_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_read *read)
-{
-	struct kg_word low = read->value;
-	char text[INET6_ADDRSTRLEN] = "?";
-	uint64_t both[2];
-
-	if (!read->is_second_half || kg_symex_read(x, read->space, kg_terms.binary(x, KG_OP_SUB, 64, read->address, KG_WORD(8)), 8, &low))
-		return;
-	both[0] = kg_symex_value(x, low);
-	both[1] = kg_symex_value(x, read->value);
-	inet_ntop(AF_INET6, both, text, sizeof(text));
-	fact_new(facts, read->name, read->type)->value = g_strdup(text);
-}
-
-static void read_fact(struct kg_symex *x, GPtrArray *facts, const struct kg_read *read)
-{
-	if (read->half) {
-		halves_fact(x, facts, read);
-		return;
-	}
-	struct kg_fact *fact = fact_new(facts, read->name ? read->name : "memory that the program reads", read->type);
-	GString *s = g_string_new(NULL);
-
-	if (!read->is_string && read->n_bytes <= 8) {
-		uint64_t value = kg_symex_value(x, read->value);
-		g_string_free(s, TRUE);
-		fact->value = number_of(value, 8 * read->n_bytes, read->type, read->is_big_endian, read->is_signed);
-		fact->plain = plain_of(fact->name, read->type, value, 8 * read->n_bytes, read->is_big_endian, read->is_signed);
-		return;
-	}
-	for (guint i = 0; i < MIN(read->n_bytes, 64); i++) {
-		struct kg_word byte;
-		guint8 value;
-		if (read->is_string)
-			byte = kg_symex_text_byte(x, read->space, read->address, i);
-		else if (kg_symex_read(x, read->space, kg_terms.binary(x, KG_OP_ADD, 64, read->address, KG_WORD(i)), 1, &byte))
-			break;
-		value = (guint8)kg_symex_value(x, byte);
-		if (read->is_string && !value)
-			break;
-		g_string_append_printf(s, read->is_string && g_ascii_isprint(value) ? "%c" : read->is_string ? "\\x%02x" : "%02x", value);
-	}
-	fact->value = read->is_string ? g_strdup_printf("\"%s\"", s->str) : g_strdup(s->str);
-	g_string_free(s, TRUE);
-}
-
-static char *thread_text(struct kg_symex *x, const struct kg_thread *thread)
-{
-	uint64_t both = kg_symex_value(x, thread->pid_tgid);
-
-	return g_strdup_printf("thread %u of process %u", (guint)both, (guint)(both >> 32));
 }
 
 /* ---------------------------------------------------------------- replay */
@@ -372,69 +335,64 @@ struct kg_map_entry *replay_entry_copy(const struct kg_map_entry *entry)
 struct replaying {
 	struct judge *j;
 	struct kg_symex *x;
-	GPtrArray *runs; /* struct kg_run_of_bpf *, in order; maps go from run to run */
+	GPtrArray *runs; /* struct replayed *, in order; maps go from run to run */
 };
 
 /* Run one program on the state that the proof found. */
-static gboolean replay_run(struct replaying *r, const struct kg_event *event, guint program, const struct kg_path *path, char **ret_why)
+static gboolean replay_run(struct replaying *r, guint nth, const struct kg_event *event, guint program, const struct kg_path *path, char **ret_why)
 {
-	struct kg_world *world = kg_symex_world(r->x, r->j->object, event, path);
-	struct kg_run_of_bpf *run = g_new0(struct kg_run_of_bpf, 1), *last = r->runs->len ? r->runs->pdata[r->runs->len - 1] : NULL;
+	const struct replayed *last = r->runs->len ? r->runs->pdata[r->runs->len - 1] : NULL;
+	struct replayed *now = g_new0(struct replayed, 1);
 	_cleanup_error_ struct kg_error e = {0};
 	gboolean ok;
 
+	*now = (struct replayed){.world = kg_symex_world(r->x, r->j->object, event, path), .event = nth, .program = program};
 	if (last) {
-		g_ptr_array_set_size(world->entries, 0);
-		for (guint k = 0; k < last->entries->len; k++)
-			g_ptr_array_add(world->entries, replay_entry_copy(last->entries->pdata[k]));
+		g_ptr_array_set_size(now->world->entries, 0);
+		for (guint k = 0; k < last->run.entries->len; k++)
+			g_ptr_array_add(now->world->entries, replay_entry_copy(last->run.entries->pdata[k]));
 	}
-	ok = kg_interp_run(r->j->object, program, world, NULL, run, &e) == 0 && run->is_complete;
+	ok = kg_interp_run(r->j->object, program, now->world, NULL, &now->run, &e) == 0 && now->run.is_complete;
 	if (!ok)
-		*ret_why = g_strdup_printf("the replay did not reach its end: %s", run->why ? run->why : e.msg ? e.msg : "no reason");
-	g_ptr_array_add(r->runs, run);
-	kg_world_free(world);
+		*ret_why = g_strdup_printf("the replay did not reach its end: %s", now->run.why ? now->run.why : e.msg ? e.msg : "no reason");
+	g_ptr_array_add(r->runs, now);
 	return ok;
 }
 
-static void run_free(gpointer run)
+/* What the last run showed, together with what those before it showed of the same event. */
+static void look_at_run(struct replaying *r, guint program, struct seen_all **seen)
 {
-	kg_run_of_bpf_clear(run);
-	g_free(run);
-}
+	const struct replayed *last = r->runs->pdata[r->runs->len - 1];
+	struct seen_all *more = seer_look(r->j->seer, program, last->run.effects, before_of_world, NULL);
 
-static struct seen_all *look_at_run(struct replaying *r, guint program)
-{
-	const struct kg_run_of_bpf *run = r->runs->pdata[r->runs->len - 1];
-
-	return seer_look(r->j->seer, program, run->effects, before_of_world, NULL);
+	if (*seen)
+		seen_all_join(*seen, more);
+	else
+		*seen = more;
 }
 
 /* Run all events of the counterexample one after the other on the instructions. */
-static gboolean replays(struct judge *j, const struct refutation *ref, char **ret_why)
+static gboolean replays(struct judge *j, const struct refutation *ref, GPtrArray *runs, char **ret_why)
 {
-	struct replaying r = {.j = j, .x = ref->moments[0]->x, .runs = g_ptr_array_new_with_free_func(run_free)};
+	struct replaying r = {.j = j, .x = ref->moments[0]->x, .runs = runs};
 	struct seen_all *seen = NULL;
+	const guint last = ref->n - 1;
 	gboolean ok = TRUE;
 
-	for (guint i = 0; ok && i + 1 < ref->n; i++)
-		ok = replay_run(&r, ref->moments[i]->event, ref->moments[i]->program, ref->paths[i], ret_why);
+	for (guint i = 0; ok && i < last; i++)
+		ok = replay_run(&r, i, ref->moments[i]->event, ref->moments[i]->program, ref->paths[i], ret_why);
 	for (guint i = 0; ok && ref->siblings && i + 1 < ref->siblings->n; i++) {
-		ok = replay_run(&r, ref->moments[ref->n - 1]->event, ref->siblings->programs[i], ref->siblings->paths[i], ret_why);
-		if (ok && seen)
-			seen_all_join(seen, look_at_run(&r, ref->siblings->programs[i]));
-		else if (ok)
-			seen = look_at_run(&r, ref->siblings->programs[i]);
+		ok = replay_run(&r, last, ref->moments[last]->event, ref->siblings->programs[i], ref->siblings->paths[i], ret_why);
+		if (ok)
+			look_at_run(&r, ref->siblings->programs[i], &seen);
 	}
 	if (ok)
-		ok = replay_run(&r, ref->moments[ref->n - 1]->event, ref->moments[ref->n - 1]->program, ref->paths[ref->n - 1], ret_why);
-	if (ok && seen)
-		seen_all_join(seen, look_at_run(&r, ref->moments[ref->n - 1]->program));
-	else if (ok)
-		seen = look_at_run(&r, ref->moments[ref->n - 1]->program);
-	if (ok)
+		ok = replay_run(&r, last, ref->moments[last]->event, ref->moments[last]->program, ref->paths[last], ret_why);
+	if (ok) {
+		look_at_run(&r, ref->moments[last]->program, &seen);
 		ok = same_values(r.x, ref->seen, seen, ret_why);
+	}
 	seen_all_free(seen);
-	g_ptr_array_unref(r.runs);
 	return ok;
 }
 
@@ -446,57 +404,18 @@ static void gather_words(const struct refutation *ref, GArray *words)
 
 	if (ref->shown)
 		value_words_seen(ref->shown, words);
+	for (guint i = 0; ref->shown_keys && i < ref->shown_keys->len; i++)
+		value_words_seen(ref->shown_keys->pdata[i], words);
 	if (ref->wanted)
 		value_words_wanted(last, ref->wanted, words);
+	if (fact_shows_others(ref))
+		for (guint i = 0; i < ref->seen->values->len; i++)
+			value_words_seen(ref->seen->values->pdata[i], words);
 	g_array_append_val(words, ref->condition);
 	for (guint i = 0; i < ref->n && ref->tells_path; i++) {
 		g_autoptr(GArray) decisions = kg_symex_decisions(ref->paths[i]);
 		g_array_append_vals(words, decisions->data, decisions->len);
 	}
-}
-
-static struct kg_counterexample *write_down(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
-{
-	struct kg_counterexample *ce = g_new0(struct kg_counterexample, 1);
-	struct moment *last = ref->moments[ref->n - 1];
-	struct kg_symex *x = last->x;
-	gboolean tells_threads = ref->n > 1;
-
-	ce->events = g_ptr_array_new_with_free_func(ce_event_free);
-	ce->lines = g_ptr_array_new_with_free_func(g_free);
-	for (guint i = 0; i < ref->n; i++) {
-		struct kg_ce_event *event = g_new0(struct kg_ce_event, 1);
-		event->attach = g_strdup(ref->moments[i]->point->text);
-		event->facts = g_ptr_array_new_with_free_func(fact_free);
-		event->thread = tells_threads ? thread_text(x, ref->moments[i]->event->thread) : NULL;
-		if (tells_threads) {
-			struct kg_fact *fact = fact_new(event->facts, "time", NULL);
-			fact->value = g_strdup_printf("%" G_GUINT64_FORMAT " ns", kg_symex_value(x, ref->moments[i]->event->time));
-		}
-		g_ptr_array_add(ce->events, event);
-	}
-	for (guint i = 0; i < inputs->len && i < MAX_FACTS; i++) {
-		const struct kg_input *input = inputs->pdata[i];
-		for (guint k = 0; k < ref->n; k++) {
-			struct kg_ce_event *event = ce->events->pdata[k];
-			gboolean is_its = g_ptr_array_find(ref->moments[k]->event->fields, input, NULL) ||
-					  (k + 1 == ref->n && input->event == ref->moments[k]->event->index);
-			if (is_its && !(tells_threads && g_str_has_prefix(input->name, "nsecs"))) {
-				input_fact(x, event->facts, input);
-				break;
-			}
-		}
-	}
-	for (guint i = 0; i < reads->len && i < MAX_FACTS; i++)
-		read_fact(x, ((struct kg_ce_event *)ce->events->pdata[ref->n - 1])->facts, reads->pdata[i]);
-	ce->shown = ref->result ? g_strdup_printf("%d", (int)kg_symex_value(x, ref->paths[ref->n - 1]->result)) : ref->shown_text ? g_strdup(ref->shown_text) : ref->shown ? value_text_seen(x, ref->shown, ref->as) : g_strdup("nothing");
-	ce->wanted = ref->wanted_text ? g_strdup(ref->wanted_text) : ref->wanted ? value_text_wanted(last, ref->wanted, ref->as) : g_strdup("nothing");
-	ce->from = ref->shown ? g_strdup(ref->shown->text) : NULL;
-	if (ref->loc.line) {
-		struct kg_loc loc = ref->loc;
-		g_ptr_array_add(ce->lines, g_memdup2(&loc, sizeof(loc)));
-	}
-	return ce;
 }
 
 /* The lines of a C program where the path decided, in order. */
@@ -515,7 +434,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 {
 	struct moment *last = ref->moments[ref->n - 1];
 	g_autoptr(GArray) words = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
-	g_autoptr(GPtrArray) inputs = NULL, reads = NULL;
+	g_autoptr(GPtrArray) inputs = NULL, reads = NULL, runs = replayed_list();
 	struct kg_counterexample *ce;
 	g_autofree char *why = NULL;
 
@@ -526,19 +445,21 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	kg_symex_prefer_cleared(last->x);
 	gather_words(ref, words);
 	kg_symex_support(last->x, ref->paths[ref->n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
-	if (ref->n > 1)
+	kg_symex_look_at(last->x, last->event);
+	if (ref->n > 1 || !ref->shown)
 		wish_threads(last->x, ref);
-	wish_all(last->x, inputs, reads);
+	wish_all(last->x, ref, inputs, reads);
 	for (guint i = 0; i < ref->n; i++)
 		spread_addresses(last->x, i + 1 < ref->n ? ref->paths[i] : ref->paths[ref->n - 1]);
-	if (!replays(j, ref, &why)) {
+	wish_pointers(last->x, ref, inputs, reads);
+	if (!replays(j, ref, runs, &why)) {
 		if (proof_is_stopped(j->opts))
 			result_unknown(r, "it was interrupted while a counterexample was made");
 		else
 			result_unknown(r, "a counterexample was found, but does not replay (a mistake of kgent's): %s", why);
 		return;
 	}
-	ce = write_down(ref, inputs, reads);
+	ce = counter_write(ref, inputs, reads);
 	ce->is_replayed = TRUE;
 	add_lines(j, ref, ce->lines);
 	if (!r->counterexamples->len) {
@@ -551,6 +472,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 	r->word = KG_PROOF_REFUTED;
 	g_ptr_array_set_free_func(r->counterexamples, counterexample_free);
 	g_ptr_array_add(r->counterexamples, ce);
+	path_later(j, ce, g_steal_pointer(&runs));
 }
 
 /* ---------------------------------------------------------------- for others */
@@ -561,15 +483,10 @@ void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const G
 
 	if (ref->n > 1)
 		wish_threads(x, ref);
-	wish_all(x, inputs, reads);
+	wish_all(x, ref, inputs, reads);
 }
 
 void counter_spread(struct kg_symex *x, const struct kg_path *path)
 {
 	spread_addresses(x, path);
-}
-
-struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads)
-{
-	return write_down(ref, inputs, reads);
 }

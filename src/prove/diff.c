@@ -147,34 +147,51 @@ static gboolean same_numbers(const struct diffing *d)
 
 /* ---------------------------------------------------------------- replay */
 
-/* All steps of one side on the interpreter; *ret is the last run. Where nothing runs the maps stay. */
-static gboolean replay(struct diffing *d, int s, struct kg_run_of_bpf *ret)
+/* All steps of one side on the interpreter, appended to [runs]. Where nothing runs the maps stay. */
+static gboolean replay(struct diffing *d, int s, GPtrArray *runs)
 {
-	g_autoptr(GPtrArray) entries = g_ptr_array_new();
-
 	for (guint i = 0; i < d->n_steps; i++) {
 		const struct diff_side *side = &d->side[s];
-		struct kg_run_of_bpf run = {0};
-		struct kg_world *world;
-		gboolean ok;
+		const struct replayed *last = runs->len ? runs->pdata[runs->len - 1] : NULL;
+		struct replayed *now;
 
-		if (d->steps[i]->program[s] < 0) {
-			if (ret->effects)
-				g_ptr_array_set_size(ret->effects, 0);
+		if (d->steps[i]->program[s] < 0)
 			continue;
-		}
-		world = kg_symex_world(d->x, side->object, d->moments[i]->event, &d->paths[i][s]);
-		g_ptr_array_set_size(world->entries, 0); /* tracing has just begun */
-		for (guint k = 0; ret->entries && k < ret->entries->len; k++)
-			g_ptr_array_add(world->entries, replay_entry_copy(ret->entries->pdata[k]));
-		ok = kg_interp_run(side->object, (guint)d->steps[i]->program[s], world, NULL, &run, NULL) == 0 && run.is_complete;
-		kg_world_free(world);
-		kg_run_of_bpf_clear(ret);
-		*ret = run;
-		if (!ok)
+		now = g_new0(struct replayed, 1);
+		*now = (struct replayed){.world = kg_symex_world(d->x, side->object, d->moments[i]->event, &d->paths[i][s]), .event = i,
+					 .program = (guint)d->steps[i]->program[s]};
+		g_ptr_array_set_size(now->world->entries, 0); /* tracing has just begun */
+		for (guint k = 0; last && k < last->run.entries->len; k++)
+			g_ptr_array_add(now->world->entries, replay_entry_copy(last->run.entries->pdata[k]));
+		g_ptr_array_add(runs, now);
+		if (kg_interp_run(side->object, now->program, now->world, NULL, &now->run, NULL) || !now->run.is_complete)
 			return FALSE;
 	}
 	return TRUE;
+}
+
+/* What the last event did on one side: nothing where no program runs. */
+static struct diff_shown *shown_of(struct diffing *d, int s, const GPtrArray *runs)
+{
+	static const struct kg_run_of_bpf nothing;
+	const struct replayed *last = runs->len ? runs->pdata[runs->len - 1] : NULL;
+	struct kg_run_of_bpf run = last ? last->run : nothing;
+	g_autoptr(GPtrArray) none = g_ptr_array_new();
+	int program = d->steps[d->n_steps - 1]->program[s];
+
+	if (last && program < 0)
+		run.effects = none;
+	return diff_shown_of(d->x, &d->side[s], (guint)MAX(program, 0), &run);
+}
+
+static void tell_ways(struct diffing *d, GPtrArray *const runs[2], struct kg_counterexample *ce)
+{
+	for (int s = 0; s < 2; s++) {
+		struct marked *marked = marked_new(d->side[s].original, d->side[s].number, d->side[s].program, d->opts);
+		if (marked)
+			marked_tell(marked, runs[s], ce, s == 1);
+		marked_free(marked);
+	}
 }
 
 static void gather_words(struct diffing *d, struct kg_word differs, GArray *words)
@@ -246,18 +263,20 @@ static void found_difference(struct diffing *d, struct kg_word differs, struct s
 	g_autoptr(GPtrArray) inputs = NULL, reads = NULL;
 	struct refutation ref = refutation_of(d, differs);
 	const struct place *last = d->steps[d->n_steps - 1];
-	struct kg_run_of_bpf runs[2] = {0};
+	GPtrArray *runs[2] = {replayed_list(), replayed_list()};
 	struct diff_shown *shown[2] = {0};
 	g_autofree char *left = NULL, *right = NULL;
 
 	gather_words(d, differs, words);
 	kg_symex_support(d->x, ref.paths[ref.n - 1], (const struct kg_word *)words->data, words->len, &inputs, &reads);
 	make_telling(d, &ref, words, seen);
-	if (!replay(d, 0, &runs[0]) || !replay(d, 1, &runs[1])) {
-		unknown(d, "a difference was found, but does not replay: %s", runs[0].why ? runs[0].why : runs[1].why ? runs[1].why : "no reason");
+	if (!replay(d, 0, runs[0]) || !replay(d, 1, runs[1])) {
+		const GPtrArray *failed = runs[1]->len ? runs[1] : runs[0];
+		const char *why = ((struct replayed *)failed->pdata[failed->len - 1])->run.why;
+		unknown(d, "a difference was found, but does not replay: %s", why ? why : "no reason");
 	} else {
 		for (int s = 0; s < 2; s++)
-			shown[s] = diff_shown_of(d->x, &d->side[s], (guint)MAX(last->program[s], 0), &runs[s]);
+			shown[s] = shown_of(d, s, runs[s]);
 		if (diff_shown_differ(shown[0], shown[1], &left, &right)) {
 			ref.shown_text = left;
 			ref.wanted_text = right;
@@ -265,11 +284,12 @@ static void found_difference(struct diffing *d, struct kg_word differs, struct s
 			d->diff->why = g_strdup_printf("%s: %s", last->attach, what_differs(last));
 			d->diff->counterexample = counter_write(&ref, inputs, reads);
 			d->diff->counterexample->is_replayed = TRUE;
+			tell_ways(d, runs, d->diff->counterexample);
 		}
 	}
 	for (int s = 0; s < 2; s++) {
 		diff_shown_free(shown[s]);
-		kg_run_of_bpf_clear(&runs[s]);
+		g_ptr_array_unref(runs[s]);
 	}
 }
 

@@ -34,11 +34,12 @@ void kg_diff_text(const struct kg_diff *diff, const char *const names[2], gboole
 	}
 	g_string_append_c(out, '\n');
 	if (diff->counterexample) {
-		g_autofree char *first = g_strdup_printf("%s shows", names[0]), *second = g_strdup_printf("%s shows", names[1]);
 		g_autoptr(GString) a = g_string_new(NULL), b = g_string_new(NULL);
-		kg_text_escape(first, -1, a);
-		kg_text_escape(second, -1, b);
-		counterexample_text(diff->counterexample, a->str, b->str, out);
+		kg_text_escape(names[0], -1, a);
+		kg_text_escape(names[1], -1, b);
+		g_autofree char *first = g_strdup_printf("%s shows", a->str), *second = g_strdup_printf("%s shows", b->str);
+		g_autofree char *way = g_strdup_printf("%s by way of", a->str), *other = g_strdup_printf("%s by way of", b->str);
+		counterexample_text(diff->counterexample, &(struct ce_words){first, second, way, other}, out);
 		g_string_append(out, "replayed on the compiled instructions of both\n");
 	}
 }

@@ -27,6 +27,34 @@ static json_t *strings_json(const GPtrArray *strings)
 	return array;
 }
 
+static json_t *path_json(const GPtrArray *path)
+{
+	json_t *array = json_array();
+
+	for (guint i = 0; i < path->len; i++) {
+		const struct kg_ce_step *step = path->pdata[i];
+		json_t *one = json_pack("{s:i, s:i, s:i}", "line", step->loc.line, "col", step->loc.col, "len", step->loc.len);
+		gboolean is_line = step->kind == KG_STEP_LINE;
+		put(one, "at", kg_step_name(step->kind));
+		put(one, is_line ? "source" : "condition", step->text);
+		if (!is_line)
+			json_object_set_new(one, "holds", json_boolean(step->holds));
+		if (step->is_number)
+			json_object_set_new(one, "is_number", json_true());
+		if (step->since) {
+			put(one, "since", step->since);
+			json_object_set_new(one, "since_holds", json_boolean(step->since_holds));
+		}
+		if (is_line)
+			json_object_set_new(one, "then_line", json_integer(step->then_line));
+		json_object_set_new(one, "times", json_integer(step->times));
+		if (step->left_out)
+			json_object_set_new(one, "left_out", json_integer(step->left_out));
+		json_array_append_new(array, one);
+	}
+	return array;
+}
+
 static json_t *event_json(const struct kg_ce_event *event)
 {
 	json_t *object = json_object(), *facts = json_array();
@@ -43,6 +71,10 @@ static json_t *event_json(const struct kg_ce_event *event)
 		json_array_append_new(facts, one);
 	}
 	json_object_set_new(object, "facts", facts);
+	if (event->path->len)
+		json_object_set_new(object, "path", path_json(event->path));
+	if (event->other_path->len)
+		json_object_set_new(object, "other_path", path_json(event->other_path));
 	return object;
 }
 
@@ -137,15 +169,44 @@ static struct kg_loc get_loc(const json_t *loc)
 			       (int)json_integer_value(json_object_get(loc, "len"))};
 }
 
-static struct kg_ce_event *read_event(const json_t *object)
+static enum kg_step_kind step_kind(const char *name)
 {
-	struct kg_ce_event *event = g_new0(struct kg_ce_event, 1);
+	for (int i = KG_STEP_PREDICATE; name && i < KG_STEP_LINE; i++)
+		if (!strcmp(name, kg_step_name(i)))
+			return i;
+	return KG_STEP_LINE;
+}
+
+static void read_path(GPtrArray *path, const json_t *array)
+{
 	json_t *one;
 	size_t i;
 
-	event->attach = get(object, "attach");
+	json_array_foreach(array, i, one) {
+		struct kg_ce_step *step = g_new0(struct kg_ce_step, 1);
+		step->kind = step_kind(json_string_value(json_object_get(one, "at")));
+		step->loc = get_loc(one);
+		step->text = get(one, step->kind == KG_STEP_LINE ? "source" : "condition");
+		step->holds = json_is_true(json_object_get(one, "holds"));
+		step->since = get(one, "since");
+		step->since_holds = json_is_true(json_object_get(one, "since_holds"));
+		step->is_number = json_is_true(json_object_get(one, "is_number"));
+		step->then_line = (guint)json_integer_value(json_object_get(one, "then_line"));
+		step->times = (guint)json_integer_value(json_object_get(one, "times"));
+		step->left_out = (guint)json_integer_value(json_object_get(one, "left_out"));
+		g_ptr_array_add(path, step);
+	}
+}
+
+static struct kg_ce_event *read_event(const json_t *object)
+{
+	struct kg_ce_event *event = ce_event_new(json_string_value(json_object_get(object, "attach")));
+	json_t *one;
+	size_t i;
+
 	event->thread = get(object, "thread");
-	event->facts = g_ptr_array_new_with_free_func(fact_free);
+	read_path(event->path, json_object_get(object, "path"));
+	read_path(event->other_path, json_object_get(object, "other_path"));
 	json_array_foreach(json_object_get(object, "facts"), i, one) {
 		struct kg_fact *fact = g_new0(struct kg_fact, 1);
 		fact->name = get(one, "name");

@@ -7,7 +7,9 @@
  * alike.c    which attach points are proved together
  * builtin.c  what is asked of every program
  * value.c    what is seen against what is wanted
- * counter.c  counterexamples: telling values, words, the replay
+ * counter.c  counterexamples: telling values, the replay
+ * fact.c     what a counterexample says
+ * path.c     the way that a replay took through the program's lines
  */
 #pragma once
 
@@ -32,6 +34,7 @@ struct judge {
 	GHashTable *added_up;  /* maps (index + 1) that an aggregation of the contract is in -> struct kg_obligation_result * */
 	GHashTable *matched;   /* program's expressions (node) that some obligation found right */
 	gint64 until;          /* monotonic us: when the time of the whole proof is up */
+	GPtrArray *untold;     /* counterexamples whose ways are not told yet: path.c */
 };
 
 /* An event together with what a contract's expressions mean there. */
@@ -88,6 +91,8 @@ struct refutation {
 	const struct siblings *siblings; /* that ran before the last, on the same event; or NULL */
 	const struct seen_all *seen;    /* of the last */
 	const struct seen *shown;       /* NULL: nothing fits */
+	const GPtrArray *shown_keys;    /* struct seen *, instead of the value: what it is grouped by; or NULL */
+	gboolean is_added;              /* the value is what was added: what the map held before does not matter */
 	const char *shown_text;         /* instead of the value, or NULL */
 	gboolean result;                /* what is shown is the program's result */
 	const struct kg_expr_value *wanted; /* or NULL */
@@ -108,7 +113,41 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 /* Its parts, for who replays by himself (diff.c): make the last model telling; put objects at places of their own; write it down. */
 void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
 void counter_spread(struct kg_symex *x, const struct kg_path *path);
+/* ---- fact.c */
 struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
+gboolean fact_is_element(const struct kg_input *input, guint *ret_nth); /* a byte of a field that is an array of bytes */
+gboolean fact_tells_time(const struct refutation *ref, const GPtrArray *inputs); /* of several events: when they happen matters */
+gboolean fact_shows_others(const struct refutation *ref); /* nothing fits: what is shown instead is listed */
+gboolean fact_is_text(const struct kg_read *read);
+gboolean fact_is_covered(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads, const struct kg_read *read); /* by another that says it all */
+gboolean fact_tells_text(const struct refutation *ref, const GPtrArray *reads, struct kg_word address); /* one of the reads is the text there */
+struct kg_word fact_text_address(struct kg_symex *x, const struct kg_event *event, const struct kg_input *input); /* of a hidden one */
+gboolean fact_is_hidden(const struct kg_input *input);                  /* a number that says nothing to people: where a text is */
+
+/* ---- path.c */
+/* One run of the interpreter, and the world that it began in: maps go from run to run. */
+struct replayed {
+	struct kg_world *world;
+	guint event, program; /* event of the counterexample; program of the object */
+	struct kg_run_of_bpf run;
+};
+GPtrArray *replayed_list(void); /* of struct replayed *, owned */
+/* A copy of a program that marks its decisions. */
+struct marked;
+/*
+ * Compile it; NULL: it can't be made, or there is nothing to mark. [object]: with each attach point apart; [number]: what the maps of [object] are called in
+ * the runs that will be told, NULL: as in [object]. All borrowed.
+ */
+struct marked *marked_new(const struct kg_object *object, const int *number, const struct kg_bt_program *program, const struct kg_prove_opts *opts);
+struct marked *marked_free(struct marked *marked);
+/*
+ * Run the copy in the same worlds, and write down which way it took: [is_other] into other_path. Nothing is written where the copy does not show exactly what
+ * the program showed. The runs' worlds are used up.
+ */
+void marked_tell(struct marked *marked, const GPtrArray *runs, struct kg_counterexample *ce, gboolean is_other);
+/* Tell the way of [ce] (borrowed, it has to stay) once all is judged; takes [runs]. */
+void path_later(struct judge *j, struct kg_counterexample *ce, GPtrArray *runs);
+void path_tell_all(struct judge *j);
 
 /* ---- point.c, span.c, builtin.c */
 struct siblings {

@@ -121,6 +121,13 @@ static void explain_difference(const struct on_path *p, const struct seen *shown
 	kg_symex_mark(x);
 	is_swapped = kg_symex_can(x, is_it) == KG_NO;
 	kg_symex_forget(x);
+	if (is_swapped && shown->node && shown->node->kind == KG_BT_CALL && !strcmp(shown->node->text, "bswap")) {
+		GString *inner = g_string_new(NULL);
+		kg_bt_print_expr(kg_bt_kid(shown->node, 0), inner);
+		*ret_why = g_strdup("its bytes are exchanged, although they are in host byte order");
+		*ret_mend = g_string_free(inner, FALSE);
+		return;
+	}
 	if (is_swapped) {
 		*ret_why = g_strdup("is shown as the kernel keeps it (big endian), not in host byte order");
 		*ret_mend = g_strdup_printf("bswap(%s)", shown->text);
@@ -335,22 +342,11 @@ static enum kg_answer same_keys(const struct on_path *p, const struct kg_obligat
 	return used->len == keys->len ? KG_YES : KG_NO;
 }
 
-static char *keys_text(const struct on_path *p, const GPtrArray *keys)
-{
-	GString *s = g_string_new("[");
-
-	for (guint i = 0; i < keys->len; i++) {
-		g_autofree char *value = value_text_seen(p->a->m->x, keys->pdata[i], KG_AS_NONE);
-		g_string_append_printf(s, "%s%s", i ? ", " : "", value);
-	}
-	return g_string_free(g_string_append_c(s, ']'), FALSE);
-}
-
 static void by_is_wrong(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, const GPtrArray *keys,
 			const struct kg_contract_value *wrong, struct kg_word differs, struct kg_loc loc)
 {
 	struct refutation ref = refutation_of(p);
-	g_autofree char *shown = NULL, *why = NULL, *want = NULL;
+	g_autofree char *why = NULL, *want = NULL;
 	struct kg_expr_value wanted;
 
 	ref.condition = differs;
@@ -360,8 +356,10 @@ static void by_is_wrong(struct on_path *p, const struct kg_obligation *o, struct
 		ref.wanted = &wanted;
 	else
 		ref.wanted_text = want = g_strdup_printf("%u key%s", o->keys->len, o->keys->len == 1 ? "" : "s");
-	if (!ref.shown)
-		ref.shown_text = shown = keys ? keys_text(p, keys) : g_strdup("nothing");
+	if (!ref.shown && keys)
+		ref.shown_keys = keys;
+	else if (!ref.shown)
+		ref.shown_text = "nothing";
 	why = wrong ? g_strdup_printf("%s is not what it is grouped by", wrong->what)
 		    : g_strdup_printf("it is grouped by %u keys instead of %u", keys ? keys->len : 0, o->keys->len);
 	ref.why = why;

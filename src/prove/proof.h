@@ -13,7 +13,9 @@ struct kg_obligation_result *proof_result(struct kg_proof *proof, enum kg_obliga
 gboolean proof_is_stopped(const struct kg_prove_opts *opts);
 void fact_free(gpointer fact);
 void counterexample_free(gpointer ce);
+struct kg_ce_event *ce_event_new(const char *attach);
 void ce_event_free(gpointer event);
+void step_free(gpointer step);
 /* What can be lost without a trace, read off the program and the object. */
 void proof_losses(struct kg_proof *proof, const struct kg_object *object, const struct kg_bt_program *program, struct kg_profile *profile,
 		  const struct kg_bpftrace_limits *limits);
@@ -23,5 +25,9 @@ void object_separate_clear(struct kg_object *copy);
 /* JSON of a counterexample, and back. */
 json_t *counterexample_json(const struct kg_counterexample *ce);
 struct kg_counterexample *read_counterexample(const json_t *object);
-/* A counterexample for people; the words for what the two values are ("the program shows", "asked for"). */
-void counterexample_text(const struct kg_counterexample *ce, const char *shown, const char *wanted, GString *out);
+/* A counterexample for people, and what stands before its parts: what is shown, what was asked for, and the way or the two ways that were taken. */
+struct ce_words {
+	const char *shown, *wanted, *way, *other_way;
+};
+extern const struct ce_words ce_words_of_proof;
+void counterexample_text(const struct kg_counterexample *ce, const struct ce_words *words, GString *out);

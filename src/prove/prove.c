@@ -548,6 +548,7 @@ static struct kg_proof *prove_here(const struct kg_object *object, const struct 
 	j.added_up = g_hash_table_new(NULL, NULL);
 	j.seer = seer_new(&each, program, contract ? contract->record : NULL, profile);
 	judge_contract(&j);
+	path_tell_all(&j);
 	conclude(&j);
 	proof_losses(j.proof, object, program, profile, opts->limits);
 	seer_free(j.seer);

@@ -11,6 +11,7 @@
 #define GREEN "\033[1;32m"
 #define YELLOW "\033[1;33m"
 #define OFF "\033[0m"
+#define LONGEST 80 /* letters of a condition */
 
 struct saying {
 	const struct kg_proof *proof;
@@ -73,7 +74,49 @@ static void facts(const struct saying *s, const struct kg_ce_event *event, const
 	}
 }
 
-static void counterexample(const struct saying *s, const struct kg_counterexample *ce, const char *shown, const char *wanted)
+/* A condition need not be read to its end: its place is told. */
+static char *cut(const char *text)
+{
+	glong n = g_utf8_validate(text, -1, NULL) ? g_utf8_strlen(text, -1) : 0;
+	g_autofree char *head = n > LONGEST ? g_utf8_substring(text, 0, LONGEST) : NULL;
+
+	return head ? g_strconcat(head, " ...", NULL) : g_strdup(text);
+}
+
+/* "line 7: else, since args->ret > 0 is false" */
+static char *step_text(const struct kg_ce_step *step)
+{
+	static const char *const ways[][2] = { /* where it does not hold, where it does */
+		[KG_STEP_PREDICATE] = {"the predicate does not hold", "the predicate holds"},
+		[KG_STEP_IF] = {"past the if", "into the if"},
+		[KG_STEP_IF_ELSE] = {"else", "if"},
+		[KG_STEP_WHILE] = {"out of the while", "into the while"},
+		[KG_STEP_CHOICE] = {"behind the :", "behind the ?"},
+	};
+	static const char *const came_to[][2] = {{"false", "true"}, {"0", "not 0"}};
+	g_autofree char *since = cut(step->since ? step->since : step->text), *times = step->times > 1 ? g_strdup_printf(" (%u times)", step->times) : NULL;
+	gboolean is_true = step->since ? step->since_holds : step->holds;
+
+	if (step->kind == KG_STEP_LINE)
+		return g_strdup_printf("line %d: %s, then line %u%s", step->loc.line, since, step->then_line, times ? times : "");
+	return g_strdup_printf("line %d: %s, since %s is %s%s", step->loc.line, ways[step->kind][step->holds], since, came_to[step->is_number][is_true],
+			       times ? times : "");
+}
+
+static void path(const struct saying *s, const char *name, const GPtrArray *steps)
+{
+	for (guint i = 0; i < steps->len; i++) {
+		const struct kg_ce_step *step = steps->pdata[i];
+		g_autofree char *text = step_text(step);
+		if (step->left_out) {
+			g_autofree char *gap = g_strdup_printf("(%u more decision%s)", step->left_out, step->left_out == 1 ? "" : "s");
+			row(s, "", gap);
+		}
+		row(s, i == 0 ? name : "", text);
+	}
+}
+
+static void counterexample(const struct saying *s, const struct kg_counterexample *ce, const struct ce_words *words)
 {
 	for (guint i = 0; i < ce->events->len; i++) {
 		const struct kg_ce_event *event = ce->events->pdata[i];
@@ -84,27 +127,29 @@ static void counterexample(const struct saying *s, const struct kg_counterexampl
 		} else {
 			facts(s, event, "for");
 		}
+		path(s, words->way, event->path);
+		path(s, words->other_way, event->other_path);
 	}
-	row(s, shown, ce->shown);
-	row(s, wanted, ce->wanted);
+	row(s, words->shown, ce->shown);
+	row(s, words->wanted, ce->wanted);
 }
 
-void counterexample_text(const struct kg_counterexample *ce, const char *shown, const char *wanted, GString *out)
+const struct ce_words ce_words_of_proof = {"the program shows", "asked for", "by way of", "by way of"};
+
+void counterexample_text(const struct kg_counterexample *ce, const struct ce_words *words, GString *out)
 {
 	struct saying s = {.out = out};
 
-	counterexample(&s, ce, shown, wanted);
+	counterexample(&s, ce, words);
 }
 
 /* Of a program in C: there is no text here to show, but the compiler told lines. */
-static void way(const struct saying *s, const GPtrArray *lines)
+static void at_line(const struct saying *s, const struct kg_obligation_result *r)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *line = !s->source && r->loc.line ? g_strdup_printf("line %d", r->loc.line) : NULL;
 
-	for (guint i = 0; !s->source && i < lines->len; i++)
-		g_string_append_printf(text, "%s%d", i ? ", " : "", ((struct kg_loc *)lines->pdata[i])->line);
-	if (text->len)
-		row(s, lines->len == 1 ? "at line" : "at line, by way of lines", text->str);
+	if (line)
+		row(s, "at", line);
 }
 
 static void refuted(const struct saying *s, const struct kg_obligation_result *r)
@@ -120,8 +165,8 @@ static void refuted(const struct saying *s, const struct kg_obligation_result *r
 	g_string_append_c(s->out, '\n');
 	excerpt(s, &r->loc);
 	for (guint i = 0; i < r->counterexamples->len; i++) {
-		way(s, ((struct kg_counterexample *)r->counterexamples->pdata[i])->lines);
-		counterexample(s, r->counterexamples->pdata[i], "the program shows", "asked for");
+		at_line(s, r);
+		counterexample(s, r->counterexamples->pdata[i], &ce_words_of_proof);
 	}
 	if (r->mend)
 		row(s, "mend", r->mend);

@@ -221,6 +221,14 @@ static uint64_t number_at(const struct kg_bpf_effect *effect, guint at, guint n,
 	return ret;
 }
 
+guint seen_map_number_at(const struct kg_bpf_effect *record)
+{
+	gboolean is_known;
+	uint64_t id = number_at(record, 0, 8, &is_known);
+
+	return is_known && (id == ACTION_PRINT || id == ACTION_CLEAR || id == ACTION_ZERO) ? 8 : 0;
+}
+
 static void see_action(struct seer *seer, struct seen_all *all, const struct kg_bpf_effect *effect, guint group, uint64_t id)
 {
 	struct seen_action action = {.kind = SEEN_OTHER_ACTION, .map = -1, .group = group};

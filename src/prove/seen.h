@@ -74,6 +74,8 @@ struct seen_all *seen_all_free(struct seen_all *all);
 /* Add what [more] saw, behind what [all] saw; [more] is used up. */
 void seen_all_join(struct seen_all *all, struct seen_all *more);
 struct seen_all *seen_all_copy(const struct seen_all *all);
+/* Where in a bpftrace record of numbers the number of a map stands (print(@x)); 0: it has none. */
+guint seen_map_number_at(const struct kg_bpf_effect *record);
 /* Does anybody see something of this run? */
 gboolean seen_anything(const struct seen_all *all);
 /* The line of a C source that an instruction came from; line 0: not known. */

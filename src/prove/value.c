@@ -166,6 +166,16 @@ void value_words_seen(const struct seen *seen, GArray *words)
 
 #define TEXT_BYTES 16 /* of a text, so many tell it apart */
 
+/* A field that is a text stands in the context; other texts are memory, and are 0 behind their NUL. */
+static struct kg_word text_byte(struct moment *m, const struct kg_expr_value *text, guint i)
+{
+	struct kg_word byte;
+
+	if (!text->word.term && text->word.bits >= KG_AT_CONTEXT && kg_symex_read(m->x, text->space, KG_WORD(text->word.bits + i), 1, &byte) == 0)
+		return byte;
+	return kg_symex_text_byte(m->x, text->space, text->word, i);
+}
+
 void value_words_wanted(struct moment *m, const struct kg_expr_value *wanted, GArray *words)
 {
 	if (wanted->kind == KG_EXPR_BYTES) {
@@ -174,7 +184,7 @@ void value_words_wanted(struct moment *m, const struct kg_expr_value *wanted, GA
 	}
 	g_array_append_val(words, wanted->word);
 	for (guint i = 0; wanted->kind == KG_EXPR_STRING && i < TEXT_BYTES; i++) {
-		struct kg_word byte = kg_symex_text_byte(m->x, wanted->space, wanted->word, i);
+		struct kg_word byte = text_byte(m, wanted, i);
 		g_array_append_val(words, byte);
 	}
 }
@@ -259,6 +269,8 @@ char *value_text_seen(struct kg_symex *x, const struct seen *seen, enum kg_as as
 			return bucket_text(seen, kg_symex_value(x, value_number(x, seen)));
 		if (as == KG_AS_IPV4 && n == 4)
 			return inet_text(FAMILY_IPV4, bytes);
+		if (seen->conversion == 'p')
+			as = KG_AS_HEX;
 		return number_text(kg_symex_value(x, value_number(x, seen)), as, seen->conversion != 'u' && seen->conversion != 'x');
 	default:
 		return number_text(kg_symex_value(x, value_join(x, seen->bytes, MIN(n, 8), FALSE)), KG_AS_HEX, FALSE);
@@ -283,9 +295,11 @@ char *value_text_wanted(struct moment *m, const struct kg_expr_value *wanted, en
 		return hex_text(bytes, n);
 	case KG_EXPR_STRING:
 		for (guint i = 0; i < 64; i++)
-			bytes[i] = byte_of(m->x, kg_symex_text_byte(m->x, wanted->space, wanted->word, i));
+			bytes[i] = byte_of(m->x, text_byte(m, wanted, i));
 		return quoted(bytes, 64);
 	case KG_EXPR_TOKEN:
+		if (wanted->token && g_str_has_suffix(wanted->token, "sym")) /* ksym(), usym() of an address */
+			return g_strdup_printf("%s(%#" G_GINT64_MODIFIER "x)", wanted->token, kg_symex_value(m->x, wanted->word));
 		return g_strdup(wanted->token ? wanted->token : "?");
 	default:
 		return number_text(kg_symex_value(m->x, wanted->word), as, wanted->is_signed);

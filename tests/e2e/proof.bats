@@ -165,7 +165,7 @@ print(eval(sys.argv[1], {"last": last}))' "$1"; }
 	sed 's/sum(args->ret)/sum(args->ret + 1)/' sum.bt >wrong.bt
 	run --separate-stderr "$KGENT" check wrong.bt --contract sum.yaml --no-load --annotate
 	[ "$status" = 4 ]
-	[[ $output == *"    1 | tracepoint:"*"assert refuted  sum of args.ret by comm"*"the program shows"*"asked for"* ]]
+	[[ $output == *"    1 | tracepoint:"*"assert refuted  sum of args.ret by comm"*"by way of  "*"line 1: the predicate holds, since args->ret > 0 is true"*"the program shows"*"asked for"* ]]
 	[[ $output == *"assert proved  by comm  (contract)"* ]]
 	[[ $output != *$'\033'* ]]
 }
@@ -182,6 +182,15 @@ print(eval(sys.argv[1], {"last": last}))' "$1"; }
 	grep -q 'prefers-color-scheme: dark' page.html
 	run grep -Ec 'src=|href=|url\(' page.html
 	[ "$output" = 0 ]
+}
+
+@test "--html marks the lines that a counterexample decides in" {
+	printf 'tracepoint:syscalls:sys_exit_read\n/args->ret > -5/\n{\n\t@[comm] = sum(args->ret);\n}\n' >wrong.bt
+	run --separate-stderr "$KGENT" check wrong.bt --contract sum.yaml --no-load --html page.html
+	[ "$status" = 4 ]
+	grep -q '<div class="line way"><span class="no">2</span>' page.html
+	run grep -c 'class="line way"' page.html
+	[ "$output" = 1 ]
 }
 
 # ---------------------------------------------------------------- losses, bounds, Ctrl-C

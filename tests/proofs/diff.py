@@ -18,7 +18,7 @@ def read_cases():
         name, word, rest = part.split("\n", 2)
         first, second = rest.split("\n--\n")
         lines = second.rstrip().split("\n")
-        facts = [line.split(": ", 1) for line in lines if line.split(": ", 1)[0] in ("first", "second", "why")]
+        facts = [line.split(": ", 1) for line in lines if line.split(": ", 1)[0] in ("first", "second", "why", "first way", "second way")]
         yield name, word, first, "\n".join(line for line in lines if line.split(": ", 1) not in facts), facts
 
 
@@ -29,6 +29,12 @@ def diff(first, second):
             files.append(os.path.join(folder, name))
             open(files[-1], "w").write(text)
         return subprocess.run([KGENT, "diff", "--json"] + files, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIME_LIMIT_S)
+
+
+def ways(ce, name):
+    """The decisions on the way of one of the two: "line 1: args->ret > 0 is false"."""
+    return ["line %d: %s is %s" % (step["line"], step.get("since") or step["condition"], "true" if step.get("since_holds", step["holds"]) else "false")
+            for event in ce["events"] for step in event.get(name, [])]
 
 
 def judge(word, facts, run, is_turned):
@@ -42,6 +48,10 @@ def judge(word, facts, run, is_turned):
     if (word == "different") != bool(ce) or (ce and not ce["replayed"]) or (ce and ce["first"] == ce["second"]):
         return "the counterexample is %s" % ce
     for kind, text in [] if is_turned else facts:
+        if kind.endswith(" way"):
+            if text not in ways(ce, "path" if kind == "first way" else "other_path"):
+                return "%s is not %s: %s" % (kind, text, ce["events"])
+            continue
         if text not in (answer["why"] if kind == "why" else ce[kind]):
             return "%s is not %s but %s" % (kind, text, answer["why"] if kind == "why" else ce[kind])
     return None
