@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define MAX_SKIP 16 /* instructions of such a branch */
+#define MAX_CHAIN 256 /* branches to one place */
 
 extern const struct kg_algebra sx_step_algebra;
 
@@ -244,20 +245,101 @@ static gboolean choose_value(struct run *run, struct kg_state *s, const struct k
 	return TRUE;
 }
 
+/* ---------------------------------------------------------------- branches one behind the other to one place */
+
+/* Both ways of several branches as one: where it goes if any of them jumps, and where if none does. */
+struct chain {
+	struct kg_word condition;
+	struct kg_cpu jumped, passed;
+};
+
+/* Computes, or reads the stack: nothing that a way not taken would leave behind. */
+static gboolean is_harmless(const struct bpf_insn *insn)
+{
+	return only_computes(insn) || (BPF_CLASS(insn->code) == BPF_LDX && BPF_MODE(insn->code) == BPF_MEM && insn->src_reg == BPF_REG_10);
+}
+
+/* The next branch behind harmless instructions, if it goes to [target]. */
+static gboolean next_branch(struct run *run, struct kg_state *s, struct kg_cpu *cpu, guint target, struct kg_step *ret)
+{
+	const struct kg_bpf_program *p = run->program;
+
+	for (guint n = 0; n < MAX_SKIP && cpu->pc < target; n++) {
+		gboolean is_harmless_one = is_harmless(&p->insns[cpu->pc]);
+		if (!is_harmless_one && BPF_CLASS(p->insns[cpu->pc].code) != BPF_JMP && BPF_CLASS(p->insns[cpu->pc].code) != BPF_JMP32)
+			return FALSE;
+		if (kg_isa_step(p->insns, p->n_insns, cpu, &sx_step_algebra, &sx_memory, s, ret, NULL))
+			return FALSE;
+		if (!is_harmless_one)
+			return ret->flow == KG_FLOW_BRANCH && ret->target == target && ret->condition.term;
+		if (ret->flow != KG_FLOW_NEXT)
+			return FALSE;
+	}
+	return FALSE;
+}
+
+/* At the common target: the registers of who jumped before, or of who jumps now. Pointers are not chosen between. */
+static gboolean join_registers(struct run *run, struct chain *c, const struct kg_cpu *now)
+{
+	for (int i = 0; i <= 10; i++)
+		if (!word_same(c->jumped.reg[i], now->reg[i]) && (c->jumped.reg[i].region || now->reg[i].region))
+			return FALSE;
+	for (int i = 0; i <= 10; i++)
+		c->jumped.reg[i] = sx_select(run->x, c->condition, 64, c->jumped.reg[i], now->reg[i]);
+	return TRUE;
+}
+
+/*
+ * "if a goto L; ...; if b goto L; ...": one decision, whether any of them holds. bpftrace compares texts byte by byte so, and each byte would
+ * be a path of its own.
+ */
+static gboolean find_chain(struct run *run, struct kg_state *s, const struct kg_step *step, struct chain *c)
+{
+	guint n = 1;
+
+	*c = (struct chain){step->condition, s->cpu, s->cpu};
+	c->jumped.pc = step->target;
+	while (step->target > c->passed.pc && n < MAX_CHAIN) {
+		struct kg_cpu cpu = c->passed;
+		struct kg_step next;
+
+		if (!next_branch(run, s, &cpu, step->target, &next) || !join_registers(run, c, &cpu))
+			break;
+		c->condition = sx_or(run->x, c->condition, next.condition);
+		c->passed = cpu;
+		n++;
+	}
+	return n > 1;
+}
+
+static void note_branch(struct kg_state *s, guint pc, gboolean jumps)
+{
+	guint mark = pc * 2 + !!jumps;
+
+	g_array_append_val(s->pcs, mark);
+}
+
 static int branch(struct run *run, struct kg_state *s, const struct kg_step *step, guint pc)
 {
 	gboolean jumps;
 	guint taken;
+	struct chain chain;
 	int r = state_decide(s, step->condition, &jumps);
 
 	if (r == -SX_FORK && choose_value(run, s, step))
 		return 0;
+	if (r == -SX_FORK && find_chain(run, s, step, &chain)) {
+		r = state_decide(s, chain.condition, &jumps);
+		if (r == 0) {
+			note_branch(s, pc, jumps);
+			s->cpu = jumps ? chain.jumped : chain.passed;
+		}
+		return r;
+	}
 	if (r)
 		return r;
-	if (step->condition.term) {
-		guint mark = pc * 2 + !!jumps;
-		g_array_append_val(s->pcs, mark);
-	}
+	if (step->condition.term)
+		note_branch(s, pc, jumps);
 	if (!jumps)
 		return 0;
 	s->cpu.pc = step->target;
