@@ -372,6 +372,11 @@ static void look_at_run(struct replaying *r, guint program, struct seen_all **se
 }
 
 /* Run all events of the counterexample one after the other on the instructions. */
+static guint n_on_event(const struct refutation *ref, guint i)
+{
+	return ref->siblings ? ref->siblings[i].n : 1;
+}
+
 static gboolean replays(struct judge *j, const struct refutation *ref, GPtrArray *runs, char **ret_why)
 {
 	struct replaying r = {.j = j, .x = ref->moments[0]->x, .runs = runs};
@@ -379,19 +384,16 @@ static gboolean replays(struct judge *j, const struct refutation *ref, GPtrArray
 	const guint last = ref->n - 1;
 	gboolean ok = TRUE;
 
-	for (guint i = 0; ok && i < last; i++)
-		ok = replay_run(&r, i, ref->moments[i]->event, ref->moments[i]->program, ref->paths[i], ret_why);
-	for (guint i = 0; ok && ref->siblings && i + 1 < ref->siblings->n; i++) {
-		ok = replay_run(&r, last, ref->moments[last]->event, ref->siblings->programs[i], ref->siblings->paths[i], ret_why);
-		if (ok)
-			look_at_run(&r, ref->siblings->programs[i], &seen);
-	}
+	for (guint i = 0; ok && i < ref->n; i++)
+		for (guint k = 0; ok && k < n_on_event(ref, i); k++) {
+			guint program = ref->siblings ? ref->siblings[i].programs[k] : ref->moments[i]->program;
+
+			ok = replay_run(&r, i, ref->moments[i]->event, program, ref->siblings ? ref->siblings[i].paths[k] : ref->paths[i], ret_why);
+			if (ok && i == last)
+				look_at_run(&r, program, &seen);
+		}
 	if (ok)
-		ok = replay_run(&r, last, ref->moments[last]->event, ref->moments[last]->program, ref->paths[last], ret_why);
-	if (ok) {
-		look_at_run(&r, ref->moments[last]->program, &seen);
 		ok = same_values(r.x, ref->seen, seen, ret_why);
-	}
 	seen_all_free(seen);
 	return ok;
 }

@@ -20,6 +20,7 @@
 #define STAGE "proof"
 #define MAX_EVENTS 4 /* of a scenario */
 #define MAX_SIBLINGS 4 /* probes at one attach point */
+#define TOO_MANY_SIBLINGS "there are more probes at one attach point than are followed"
 
 struct judge {
 	const struct kg_object *object;
@@ -88,7 +89,7 @@ struct refutation {
 	struct moment *moments[MAX_EVENTS]; /* the events in order; the last one is where it shows */
 	const struct kg_path *paths[MAX_EVENTS]; /* of each, the path that was taken */
 	guint n;
-	const struct siblings *siblings; /* that ran before the last, on the same event; or NULL */
+	const struct siblings *siblings; /* of each event all programs that ran on it, in their order, the above among them; or NULL: only these */
 	const struct seen_all *seen;    /* of the last */
 	const struct seen *shown;       /* NULL: nothing fits */
 	const GPtrArray *shown_keys;    /* struct seen *, instead of the value: what it is grouped by; or NULL */
@@ -150,25 +151,28 @@ void path_later(struct judge *j, struct kg_counterexample *ce, GPtrArray *runs);
 void path_tell_all(struct judge *j);
 
 /* ---- point.c, span.c, builtin.c */
+/* Probes at one attach point: they run one after the other on the same event. */
 struct siblings {
 	guint programs[MAX_SIBLINGS], n, at;
 	const struct kg_path *paths[MAX_SIBLINGS];
-	struct seen_all *seen[MAX_SIBLINGS];
+	struct seen_all *seen[MAX_SIBLINGS]; /* of the last event: what they show is seen together */
 };
-/* One clause, asked of the program at the last of some events. */
+/* One clause, asked at the last of some events. */
 struct asking {
 	struct judge *j;
 	const struct kg_contract_clause *clause;
 	struct moment *m;                      /* the last event */
 	struct moment *moments[MAX_EVENTS];    /* all of them; of a point: only m */
-	const struct kg_path *paths[MAX_EVENTS]; /* of those before the last */
-	guint n;
+	struct siblings siblings[MAX_EVENTS];  /* what runs on each of them */
+	guint n, at;                           /* how many, and which one happens */
 	int begin;            /* spans: which of the events the span began with; -1: none did, and nothing may be shown */
 	gboolean only_latency;/* ask about the time alone */
 	const char *story;    /* spans: what happens, for messages; else NULL */
-	/* Points: probes at one attach point run one after the other on the same event; what they show is seen together. */
-	struct siblings siblings;
 };
+/* Let the events happen, from [start] on, and ask at the end of each path. */
+void ask_events(struct asking *a, const struct kg_state *start);
+/* What runs where [program] is attached becomes event [i]'s. FALSE: more than are followed. */
+gboolean ask_siblings(struct asking *a, guint i, guint program);
 /* Ask every obligation of the clause at the end of a path; [seen]: of the last event, all of it. */
 void ask_path(struct asking *a, const struct kg_path *path, struct seen_all *seen);
 void ask_all_unknown(struct asking *a, const char *why);

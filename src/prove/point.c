@@ -24,9 +24,9 @@ static struct refutation refutation_of(const struct on_path *p)
 	const struct kg_bt_probe *probe = seer_probe(p->a->j->seer, p->a->m->program);
 
 	memcpy(ref.moments, p->a->moments, sizeof(ref.moments));
-	memcpy(ref.paths, p->a->paths, sizeof(ref.paths));
-	ref.paths[ref.n - 1] = p->path;
-	ref.siblings = p->a->siblings.n > 1 ? &p->a->siblings : NULL;
+	for (guint i = 0; i < ref.n; i++)
+		ref.paths[i] = p->a->siblings[i].paths[p->a->siblings[i].n - 1];
+	ref.siblings = p->a->siblings;
 	if (probe)
 		ref.loc = probe->loc;
 	return ref;
@@ -648,52 +648,81 @@ void ask_path(struct asking *a, const struct kg_path *path, struct seen_all *see
 	g_ptr_array_unref(p.matches);
 }
 
-/* ---------------------------------------------------------------- probes at one attach point */
+/* ---------------------------------------------------------------- events, and the probes at one attach point */
 
-static void run_siblings(struct asking *a, const struct kg_state *from);
+static void run_next(struct asking *a, const struct kg_state *from);
+
+/* What was shown by all that ran on the last event. Takes [last], which the last of them showed. */
+static struct seen_all *seen_together(const struct siblings *s, struct seen_all *last)
+{
+	struct seen_all *all = NULL;
+
+	for (guint i = 0; i < s->n; i++) { /* what an earlier one saw was looked at when its state was the newest */
+		struct seen_all *one = i + 1 == s->n ? last : seen_all_copy(s->seen[i]);
+
+		if (all)
+			seen_all_join(all, one);
+		else
+			all = one;
+	}
+	return all;
+}
 
 static void visit(const struct kg_path *path, void *user)
 {
 	struct asking *a = user;
-	struct seen_all *seen;
+	struct siblings *here = &a->siblings[a->at];
+	gboolean is_last = a->at + 1 == a->n;
+	struct seen_all *seen = NULL;
 
 	if (!path->is_complete) {
 		ask_all_unknown(a, path->why);
 		return;
 	}
-	a->m->program = a->siblings.programs[a->siblings.at];
-	seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
-	a->siblings.seen[a->siblings.at] = seen;
-	a->siblings.paths[a->siblings.at] = path;
-	judge_built_in_path(a->j, a->m, path, seen);
-	if (a->siblings.at + 1 < a->siblings.n) {
-		a->siblings.at++;
-		run_siblings(a, path->state);
-		a->siblings.at--;
+	here->paths[here->at] = path;
+	if (is_last) {
+		a->m->program = here->programs[here->at];
+		here->seen[here->at] = seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
+		judge_built_in_path(a->j, a->m, path, seen);
+	}
+	if (here->at + 1 < here->n) {
+		here->at++;
+		run_next(a, path->state);
+		here->at--;
 		seen_all_free(seen);
-		return;
+	} else if (!is_last) {
+		a->at++;
+		run_next(a, path->state);
+		a->at--;
+	} else {
+		seen = seen_together(here, seen);
+		ask_path(a, path, seen);
+		seen_all_free(seen);
 	}
-	if (a->siblings.n > 1) {
-		struct seen_all *all = NULL;
-		for (guint i = 0; i < a->siblings.n; i++) { /* what an earlier one saw was looked at when its state was the newest */
-			struct seen_all *copy = i + 1 == a->siblings.n ? seen : seen_all_copy(a->siblings.seen[i]);
-			if (all)
-				seen_all_join(all, copy);
-			else
-				all = copy;
-		}
-		seen = all;
-	}
-	ask_path(a, path, seen);
-	seen_all_free(seen);
 }
 
-static void run_siblings(struct asking *a, const struct kg_state *from)
+static void run_next(struct asking *a, const struct kg_state *from)
 {
+	const struct siblings *here = &a->siblings[a->at];
 	_cleanup_error_ struct kg_error e = {0};
 
-	if (kg_symex_run(a->m->x, a->j->object, a->siblings.programs[a->siblings.at], a->m->event, from, visit, a, &e))
+	if (kg_symex_run(a->m->x, a->j->object, here->programs[here->at], a->moments[a->at]->event, from, visit, a, &e))
 		ask_all_unknown(a, e.msg);
+}
+
+void ask_events(struct asking *a, const struct kg_state *start)
+{
+	run_next(a, start);
+}
+
+gboolean ask_siblings(struct asking *a, guint i, guint program)
+{
+	guint n_all;
+
+	a->siblings[i].n = programs_with(a->j, program, a->siblings[i].programs, &n_all);
+	for (guint k = 0; k < a->siblings[i].n; k++)
+		g_hash_table_add(a->j->covered, GUINT_TO_POINTER(a->siblings[i].programs[k] + 1));
+	return n_all == a->siblings[i].n;
 }
 
 guint programs_with(struct judge *j, guint program, guint *ret, guint *ret_all)
@@ -721,10 +750,9 @@ static void judge_program(struct judge *j, const struct kg_contract_clause *clau
 	struct asking a = {.j = j, .clause = clause, .n = 1};
 	struct kg_state *start = NULL;
 	struct kg_word assumed;
-	guint n_all;
+	gboolean has_all = ask_siblings(&a, 0, program);
 	_cleanup_error_ struct kg_error e = {0};
 
-	a.siblings.n = programs_with(j, program, a.siblings.programs, &n_all);
 	a.m = a.moments[0] = moment_new(j, x, clause, program, NULL, &e);
 	if (!a.m || moment_assumes(a.m, clause->assumes, &assumed, &e) || moment_truth(a.m, moment_only_if(clause), &a.m->condition, &e)) {
 		ask_all_unknown(&a, e.msg ? e.msg : "it can't be evaluated");
@@ -734,13 +762,11 @@ static void judge_program(struct judge *j, const struct kg_contract_clause *clau
 			ask_all_unknown(&a, "no state of the kernel satisfies what the contract assumes");
 		} else {
 			start = kg_symex_start(x, j->object, KG_MAPS_ANY);
-			run_siblings(&a, start);
+			ask_events(&a, start);
 		}
 	}
-	for (guint i = 0; i < a.siblings.n; i++)
-		g_hash_table_add(j->covered, GUINT_TO_POINTER(a.siblings.programs[i] + 1));
-	if (n_all > a.siblings.n)
-		ask_all_unknown(&a, "there are more probes at one attach point than are followed");
+	if (!has_all)
+		ask_all_unknown(&a, TOO_MANY_SIBLINGS);
 	judge_cost(j, x);
 	kg_state_free(start);
 	moment_free(a.m);

@@ -50,7 +50,6 @@ struct telling {
 	const struct place *places[2][2];
 	struct moment *moments[MAX_EVENTS];
 	struct asking asking;
-	guint at; /* the step that runs */
 };
 
 static const struct place *place_of(const struct telling *t, guint step)
@@ -111,6 +110,15 @@ static int assume_keys(struct telling *t, struct kg_error *err)
 	return 0;
 }
 
+/* Of the probes at one attach point the first stands for all: they run together. */
+static guint first_of(struct judge *j, guint program)
+{
+	guint siblings[MAX_SIBLINGS], n_all;
+
+	programs_with(j, program, siblings, &n_all);
+	return siblings[0];
+}
+
 /*
  * One attach point can be an end and a beginning at once (sched_switch: of the thread that leaves the CPU, and of the one that comes). A visit is then taken
  * to be nothing to the story's other keys.
@@ -118,11 +126,13 @@ static int assume_keys(struct telling *t, struct kg_error *err)
 static int assume_not_other(struct telling *t, guint step, const struct kg_contract_end *other, struct kg_error *err)
 {
 	for (guint k = 0; k < t->story->n; k++) {
-		struct kg_word all = KG_WORD(1), one;
+		struct kg_word all, one; /* it counts there, with the key of step k */
+		int r = moment_truth(t->moments[step], &other->condition, &all, err);
 
+		if (r)
+			return r;
 		for (guint n = 0; n < MIN(other->key->len, end_of(t, k)->key->len); n++) {
 			struct kg_expr_value mine, its;
-			int r;
 
 			kg_symex_look_at(t->x, t->moments[step]->event);
 			r = kg_expr_eval(((struct kg_contract_expr *)other->key->pdata[n])->node, &t->moments[step]->env, &mine, err);
@@ -139,16 +149,29 @@ static int assume_not_other(struct telling *t, guint step, const struct kg_contr
 	return 0;
 }
 
+/* Is [program]'s attach point among those of [end]? */
+static gboolean is_at(struct judge *j, guint program, const struct kg_contract_end *end)
+{
+	g_autoptr(GArray) programs = programs_at(j, end->points);
+
+	for (guint i = 0; i < programs->len; i++)
+		if (first_of(j, g_array_index(programs, guint, i)) == program)
+			return TRUE;
+	return FALSE;
+}
+
 static int assume_one_role(struct telling *t, struct kg_error *err)
 {
-	for (guint i = 0; i < t->story->n; i++)
-		for (guint k = 0; k < 2; k++) {
-			const struct place *other = t->places[!t->story->steps[i].is_end][k];
-			int r = other && other->program == place_of(t, i)->program ? assume_not_other(t, i, other->end, err) : 0;
+	for (guint i = 0; i < t->story->n; i++) {
+		const GPtrArray *others = t->story->steps[i].is_end ? t->clause->span->from : t->clause->span->to;
+
+		for (guint k = 0; k < others->len; k++) {
+			int r = is_at(t->j, place_of(t, i)->program, others->pdata[k]) ? assume_not_other(t, i, others->pdata[k], err) : 0;
 
 			if (r)
 				return r;
 		}
+	}
 	return 0;
 }
 
@@ -261,38 +284,6 @@ static int set_the_stage(struct telling *t, struct kg_error *err)
 
 /* ---------------------------------------------------------------- the telling */
 
-static void visit(const struct kg_path *path, void *user);
-
-static void run_step(struct telling *t, const struct kg_state *from)
-{
-	struct moment *m = t->moments[t->at];
-	_cleanup_error_ struct kg_error e = {0};
-
-	if (kg_symex_run(t->x, t->j->object, m->program, m->event, from, visit, t, &e))
-		ask_all_unknown(&t->asking, e.msg);
-}
-
-static void visit(const struct kg_path *path, void *user)
-{
-	struct telling *t = user;
-
-	if (!path->is_complete) {
-		ask_all_unknown(&t->asking, path->why);
-		return;
-	}
-	if (t->at + 1 == t->story->n) {
-		struct seen_all *seen = seer_look(t->j->seer, t->moments[t->at]->program, path->effects, before_of_path, (void *)path);
-		ask_path(&t->asking, path, seen);
-		judge_built_in_path(t->j, t->moments[t->at], path, seen);
-		seen_all_free(seen);
-		return;
-	}
-	t->asking.paths[t->at] = path;
-	t->at++;
-	run_step(t, path->state);
-	t->at--;
-}
-
 static gboolean has_latency(const struct kg_contract_clause *clause)
 {
 	for (guint i = 0; i < clause->obligations->len; i++)
@@ -301,21 +292,13 @@ static gboolean has_latency(const struct kg_contract_clause *clause)
 	return FALSE;
 }
 
-/* Two probes at one end would have to run one after the other in each step. */
-static gboolean is_alone(struct judge *j, guint program)
+static gboolean set_siblings(struct telling *t)
 {
-	guint siblings[MAX_SIBLINGS], n_all;
+	gboolean has_all = TRUE;
 
-	programs_with(j, program, siblings, &n_all);
-	return n_all == 1;
-}
-
-static gboolean all_alone(const struct telling *t)
-{
 	for (guint i = 0; i < t->story->n; i++)
-		if (!is_alone(t->j, place_of(t, i)->program))
-			return FALSE;
-	return TRUE;
+		has_all &= ask_siblings(&t->asking, i, place_of(t, i)->program);
+	return has_all;
 }
 
 static void tell(struct judge *j, const struct kg_contract_clause *clause, const struct story *story, const cast places)
@@ -331,15 +314,15 @@ static void tell(struct judge *j, const struct kg_contract_clause *clause, const
 	t.x = judge_executor(j);
 	t.asking = (struct asking){.j = j, .clause = clause, .n = story->n, .begin = story->begin, .only_latency = story != &stories[0] && has_latency(clause), .story = story->text};
 	r = set_the_stage(&t, &e);
-	if (r == 0 && !all_alone(&t))
-		r = kg_error_set(&e, KG_E_UNSUPPORTED, STAGE, "two probes at one attach point are not followed through a span");
+	if (!set_siblings(&t) && r == 0)
+		r = kg_error_set(&e, KG_E_UNSUPPORTED, STAGE, TOO_MANY_SIBLINGS);
 	t.asking.m = t.moments[story->n - 1];
 	memcpy(t.asking.moments, t.moments, sizeof(t.moments));
 	if (r) {
 		ask_all_unknown(&t.asking, e.msg ? e.msg : "it can't be evaluated");
 	} else if (kg_symex_can(t.x, KG_WORD(1)) != KG_NO) { /* a story that can't be told (one key only) says nothing */
 		start = kg_symex_start(t.x, j->object, KG_MAPS_EMPTY);
-		run_step(&t, start);
+		ask_events(&t.asking, start);
 	}
 	judge_cost(j, t.x);
 	kg_state_free(start);
@@ -378,6 +361,16 @@ static const struct place *place_with(const GArray *places, guint program)
 	return NULL;
 }
 
+static gboolean has_place(const GArray *places, const struct place *place)
+{
+	for (guint i = 0; i < places->len; i++) {
+		const struct place *known = &g_array_index(places, struct place, i);
+		if (known->end == place->end && known->program == place->program)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static GArray *places_of(struct judge *j, const GPtrArray *ends)
 {
 	GArray *places = g_array_new(FALSE, FALSE, sizeof(struct place));
@@ -386,10 +379,11 @@ static GArray *places_of(struct judge *j, const GPtrArray *ends)
 		g_autoptr(GArray) programs = programs_at(j, ((struct kg_contract_end *)ends->pdata[i])->points);
 
 		for (guint k = 0; k < programs->len; k++) {
-			struct place place = {.end = ends->pdata[i], .program = g_array_index(programs, guint, k)};
+			struct place place = {.end = ends->pdata[i], .program = first_of(j, g_array_index(programs, guint, k))};
 
-			g_array_append_val(places, place);
-			g_hash_table_add(j->covered, GUINT_TO_POINTER(place.program + 1));
+			g_hash_table_add(j->covered, GUINT_TO_POINTER(g_array_index(programs, guint, k) + 1));
+			if (!has_place(places, &place))
+				g_array_append_val(places, place);
 		}
 	}
 	return places;
@@ -433,8 +427,6 @@ static void tell_everywhere(struct judge *j, const struct kg_contract_clause *cl
 				for (at[3] = 0; at[3] < n[1][1]; at[3]++) {
 					for (guint i = 0; i < 4; i++)
 						places[i / 2][i % 2] = has[i / 2][i % 2] ? &g_array_index(sides[i / 2], struct place, at[i]) : NULL;
-					if (!has[FALSE][FALSE]) /* an end that is a beginning as well */
-						places[FALSE][FALSE] = place_with(begins, places[TRUE][FALSE]->program);
 					tell(j, clause, story, places);
 				}
 }
