@@ -216,13 +216,16 @@ static void judge(const struct compiling *c, int wstatus, const GString *message
 
 static void not_checked(const struct compiling *c, struct kg_error *e)
 {
+	static const char limits[] = "sudo sysctl -w user.max_user_namespaces=10000 user.max_mnt_namespaces=10000";
+	static const char root[] = "sudo kgent ...   (or: sudo sysctl -w user.max_user_namespaces=10000)";
+	struct kg_profile *p = c->stage ? c->opts->profile : NULL;
+
 	c->res->outcome = KG_BUILD_NOT_CHECKED;
-	if (c->stage)
-		c->res->why = g_strdup_printf("compiling for %s needs a user namespace with mounts of its own: %s", kg_profile_release(c->opts->profile), e->msg);
+	if (p)
+		c->res->why = g_strdup_printf("compiling for %s needs a user namespace with mounts of its own: %s", kg_profile_release(p), e->msg);
 	else
 		c->res->why = g_strdup_printf("compiling needs root or a user namespace: %s", e->msg);
-	c->res->mend = g_strdup(c->stage && !kg_profile_is_running(c->opts->profile) ? "sudo sysctl -w user.max_user_namespaces=10000 user.max_mnt_namespaces=10000" :
-				"sudo kgent ...   (or: sudo sysctl -w user.max_user_namespaces=10000)");
+	c->res->mend = g_strdup(p && !kg_profile_is_running(p) ? limits : root);
 	kg_error_clear(e);
 }
 

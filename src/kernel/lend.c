@@ -59,7 +59,8 @@ static void take_text(struct kg_profile *p, const struct kg_profile *from, enum 
 static void take_source(struct kg_profile *p, const struct kg_profile *from, const char *name, const char *dir)
 {
 	const struct kg_source *source = kg_profile_source(from, name);
-	g_autofree char *why = g_strdup_printf("%s%sfrom %s, as they were on %.10s", source->why ?: "", source->why ? "; " : "", dir, from->made ?: "a day not known");
+	g_autofree char *why = g_strdup_printf("%s%sfrom %s, as they were on %.10s", source->why ?: "", source->why ? "; " : "", dir,
+					       from->made ?: "a day not known");
 
 	kg_source_set(p, name, source->state, source->n, why, source->cost, NULL);
 }
