@@ -95,8 +95,6 @@ void kg_gather_lent(struct kg_profile *p, const struct kg_profile_opts *opts)
 {
 	g_autofree char *shared = shared_dir(p->release);
 
-	if (p->is_root_view)
-		return;
 	if (lacks(p) && is_trusted(shared))
 		take(p, shared);
 	for (const char *const *dir = opts->same; dir && *dir && lacks(p); dir++)
@@ -119,8 +117,6 @@ guint64 kg_mix_lent(guint64 h, const struct kg_profile *p, const struct kg_profi
 {
 	g_autofree char *shared = shared_dir(p->release);
 
-	if (kg_has_capability(KG_CAP_SYS_ADMIN))
-		return h;
 	h = mix_one(h, shared);
 	for (const char *const *dir = opts->same; dir && *dir; dir++)
 		h = mix_one(h, *dir);

@@ -279,6 +279,14 @@ field_offset() {
 	[ "$(row proof)" = failed ]
 }
 
+@test "no root: root of a user namespace is no root, and has the types all the same" {
+	[ -r /sys/kernel/btf/vmlinux ] || skip "the running kernel has no BTF"
+	echo 'interval:s:1 { @x = ((struct task_struct *)curtask)->pid; }' >task.bt
+	run --separate-stderr unprivileged unshare -Ur "$KGENT" check task.bt --no-load
+	echo "$output"
+	[ "$(row build)" = passed ]
+}
+
 @test "no root: a contract is proved for another kernel" {
 	run --separate-stderr unprivileged "$KGENT" check drops.bt --contract drops.yaml --profile "$PROFILES/6.12"
 	[ "$status" = 0 ]
