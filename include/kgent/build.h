@@ -29,7 +29,7 @@ struct kg_build_opts {
 	int timeout_ms;                          /**< 0: 20000 */
 	gsize max_object;                        /**< bytes; 0: 64 MiB */
 	struct kg_profile *profile;              /**< of the kernel that it is compiled for; NULL: what the system shows of the running one. That of the
-						    running kernel is used where this user is not root, and so could not see enough */
+						    running kernel is used where bpftrace would not see its types: for all but root */
 };
 
 enum kg_build_outcome {

@@ -177,8 +177,8 @@ int kg_profile_enumerator(struct kg_profile *p, const char *name, int64_t *ret);
  */
 const char *kg_profile_format(struct kg_profile *p, const char *target, gsize *ret_len);
 /**
- * Append the lines of the list of traceable functions ("tcp_connect\n", "nf_conntrack_in [nf_conntrack]\n") whose names match [pattern] (* stands for any
- * text). Where that list can't be read, of those that may be traceable.
+ * Append the lines of the list of traceable functions ("tcp_connect\n", "nf_conntrack_in [nf_conntrack]\n") whose names match [pattern] (* stands
+ * for any text). Where that list can't be read, of those that may be traceable.
  */
 void kg_profile_function_lines(struct kg_profile *p, const char *pattern, GString *out);
 

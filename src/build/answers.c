@@ -91,8 +91,9 @@ static gboolean is_known_program(struct answers *a, const union bpf_attr *attr)
 }
 
 /*
- * The first call of a helper decides: they are tried one by one, without arguments. Where a log is asked for, the verifier's tells which it is, as the kernel's
- * would: refused for its arguments, or not known. libbpf's own test reads it, too. Without a log the program is one that can be loaded as it is.
+ * The first call of a helper decides: they are tried one by one, without arguments. Where a log is asked for, it tells which it is, as the
+ * verifier's would: refused for its arguments, or not known. libbpf's own test reads it, too. Without a log the program is one that can be
+ * loaded as it is.
  */
 static int try_program(struct answers *a, pid_t pid, const union bpf_attr *attr)
 {

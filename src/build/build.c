@@ -9,10 +9,12 @@
 #include <kgent/child.h>
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -216,13 +218,16 @@ static void judge(const struct compiling *c, int wstatus, const GString *message
 
 static void not_checked(const struct compiling *c, struct kg_error *e)
 {
+	static const char limits[] = "sudo sysctl -w user.max_user_namespaces=10000 user.max_mnt_namespaces=10000";
+	static const char root[] = "sudo kgent ...   (or: sudo sysctl -w user.max_user_namespaces=10000)";
+	struct kg_profile *p = c->stage ? c->opts->profile : NULL;
+
 	c->res->outcome = KG_BUILD_NOT_CHECKED;
-	if (c->stage)
-		c->res->why = g_strdup_printf("compiling for %s needs a user namespace with mounts of its own: %s", kg_profile_release(c->opts->profile), e->msg);
+	if (p)
+		c->res->why = g_strdup_printf("compiling for %s needs a user namespace with mounts of its own: %s", kg_profile_release(p), e->msg);
 	else
 		c->res->why = g_strdup_printf("compiling needs root or a user namespace: %s", e->msg);
-	c->res->mend = g_strdup(c->stage && !kg_profile_is_running(c->opts->profile) ? "sudo sysctl -w user.max_user_namespaces=10000 user.max_mnt_namespaces=10000" :
-				"sudo kgent ...   (or: sudo sysctl -w user.max_user_namespaces=10000)");
+	c->res->mend = g_strdup(p && !kg_profile_is_running(p) ? limits : root);
 	kg_error_clear(e);
 }
 
@@ -314,6 +319,14 @@ static int compile_staged(struct compiling *c, const char *program, struct kg_er
 	return r;
 }
 
+/* Does the running kernel show bpftrace its types? Root of a container or of a user namespace may ask as little as an ordinary user. */
+static gboolean sees_kernel(void)
+{
+	union bpf_attr attr = {0};
+
+	return geteuid() == 0 && (syscall(SYS_bpf, BPF_BTF_GET_NEXT_ID, &attr, sizeof(attr)) == 0 || errno != EPERM);
+}
+
 /* What this user sees of the running kernel is not all of it: that it fails says nothing, and why there was no stage says what to do. */
 static int compile_without(struct compiling *c, struct kg_error *err)
 {
@@ -337,7 +350,7 @@ static int compile_for(struct compiling *c, const char *program, struct kg_error
 	gboolean is_running = !profile || kg_profile_is_running(profile), has_types = types && types->state != KG_SOURCE_MISSING;
 	int r;
 
-	if (is_running && (!profile || geteuid() == 0 || !has_types))
+	if (is_running && (!profile || !has_types || sees_kernel()))
 		return compile(c, err);
 	if (!has_types) {
 		g_autofree char *why = g_strdup_printf("compiling for %s needs its types, and its profile has none", kg_profile_release(profile));

@@ -23,7 +23,7 @@ const struct kg_option kg_check_options[] = {
 	{"annotate", 0, NULL, "with --contract: the program with what is assumed and asserted in place, instead of the list of results"},
 	{"html", 0, "FILE", "write that view as a page of its own to FILE"},
 	{"mutate", 0, NULL, "with --contract: hold wrong variants of the program against it too, to see whether it can fail"},
-	{"kernel", 0, "NAME", "check for this kernel of kgent kernel list, in a virtual machine with it; repeatable"},
+	{"kernel", 0, "NAME", "check for this kernel of kgent kernel list: a proof with its types, the rest in a virtual machine with it; repeatable"},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
 	{NULL},

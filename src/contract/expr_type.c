@@ -210,7 +210,8 @@ static const struct kg_bt_node *chain_links(const struct kg_bt_node *n, GPtrArra
 /* The source of a tracepoint's fields where this profile does not have it, so that it can't be told which there are; else NULL. Borrowed. */
 static const struct kg_source *unseen(const struct eval *ev)
 {
-	const struct kg_source *formats = ev->env->point->kind == KG_PROBE_TRACEPOINT && ev->env->profile ? kg_profile_source(ev->env->profile, "tracepoints") : NULL;
+	gboolean is_tracepoint = ev->env->point->kind == KG_PROBE_TRACEPOINT && ev->env->profile;
+	const struct kg_source *formats = is_tracepoint ? kg_profile_source(ev->env->profile, "tracepoints") : NULL;
 
 	return formats && formats->state == KG_SOURCE_MISSING ? formats : NULL;
 }

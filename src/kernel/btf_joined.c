@@ -1,6 +1,6 @@
 /*
- * The types of vmlinux and of some modules as one BTF, for tools that take one file. A module's BTF goes on where vmlinux' ends: its first type has the
- * number behind the last of vmlinux, its strings the offsets behind those of vmlinux. So the first module is appended as it is; each
+ * The types of vmlinux and of some modules as one BTF, for tools that take one file. A module's BTF goes on where vmlinux' ends: its first type
+ * has the number behind the last of vmlinux, its strings the offsets behind those of vmlinux. So the first module is appended as it is; each
  * further one is moved by what was appended before it. Layout: Documentation/bpf/btf.rst of Linux 6.12.
  */
 #include "internal.h"

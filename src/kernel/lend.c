@@ -59,7 +59,8 @@ static void take_text(struct kg_profile *p, const struct kg_profile *from, enum 
 static void take_source(struct kg_profile *p, const struct kg_profile *from, const char *name, const char *dir)
 {
 	const struct kg_source *source = kg_profile_source(from, name);
-	g_autofree char *why = g_strdup_printf("%s%sfrom %s, as they were on %.10s", source->why ?: "", source->why ? "; " : "", dir, from->made ?: "a day not known");
+	g_autofree char *why = g_strdup_printf("%s%sfrom %s, as they were on %.10s", source->why ?: "", source->why ? "; " : "", dir,
+					       from->made ?: "a day not known");
 
 	kg_source_set(p, name, source->state, source->n, why, source->cost, NULL);
 }
@@ -94,8 +95,6 @@ void kg_gather_lent(struct kg_profile *p, const struct kg_profile_opts *opts)
 {
 	g_autofree char *shared = shared_dir(p->release);
 
-	if (p->is_root_view)
-		return;
 	if (lacks(p) && is_trusted(shared))
 		take(p, shared);
 	for (const char *const *dir = opts->same; dir && *dir && lacks(p); dir++)
@@ -118,8 +117,6 @@ guint64 kg_mix_lent(guint64 h, const struct kg_profile *p, const struct kg_profi
 {
 	g_autofree char *shared = shared_dir(p->release);
 
-	if (kg_has_capability(KG_CAP_SYS_ADMIN))
-		return h;
 	h = mix_one(h, shared);
 	for (const char *const *dir = opts->same; dir && *dir; dir++)
 		h = mix_one(h, *dir);

@@ -279,6 +279,14 @@ field_offset() {
 	[ "$(row proof)" = failed ]
 }
 
+@test "no root: root of a user namespace is no root, and has the types all the same" {
+	[ -r /sys/kernel/btf/vmlinux ] || skip "the running kernel has no BTF"
+	echo 'interval:s:1 { @x = ((struct task_struct *)curtask)->pid; }' >task.bt
+	run --separate-stderr unprivileged unshare -Ur "$KGENT" check task.bt --no-load
+	echo "$output"
+	[ "$(row build)" = passed ]
+}
+
 @test "no root: a contract is proved for another kernel" {
 	run --separate-stderr unprivileged "$KGENT" check drops.bt --contract drops.yaml --profile "$PROFILES/6.12"
 	[ "$status" = 0 ]
@@ -343,4 +351,22 @@ field_offset() {
 	run --separate-stderr "$KGENT" check modules.bt --profile "$PROFILES/6.1"
 	echo "$output"
 	[ "$(row build)" = passed ]
+}
+
+@test "no root: where no stage can be made, what this user sees is compiled all the same, and what can't be is not blamed on the program" {
+	cat >nowhere.sh <<-'END'
+	echo 0 >/proc/sys/user/max_mnt_namespaces || exit 77
+	exec setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all "$@"
+	END
+	nowhere() { unprivileged unshare -U --map-user=1000 --map-group=1000 --keep-caps sh nowhere.sh "$@"; }
+	nowhere true || skip "mount namespaces can't be forbidden here"
+	[ "$(nowhere id -u)" = 1000 ]
+	echo 'BEGIN { @x = 1; }' >begin.bt
+	run --separate-stderr nowhere "$KGENT" check begin.bt --no-load
+	[ "$(row build)" = passed ]
+	echo 'interval:s:1 { @x = ((struct task_struct *)curtask)->pid; }' >task.bt
+	run --separate-stderr nowhere "$KGENT" check task.bt --no-load
+	echo "$output"
+	[ "$(row build)" = "not checked" ]
+	[[ $output == *"needs a user namespace with mounts of its own"* ]]
 }

@@ -461,7 +461,8 @@ static void test_joined_types(void **state)
 
 	if (!profiles[0])
 		skip();
-	g_autofree char *dir = g_dir_make_tmp("kgent-test-XXXXXX", NULL), *btf = g_build_filename(dir, "btf", NULL), *meta = g_build_filename(dir, "meta.json", NULL);
+	g_autofree char *dir = g_dir_make_tmp("kgent-test-XXXXXX", NULL), *btf = g_build_filename(dir, "btf", NULL);
+	g_autofree char *meta = g_build_filename(dir, "meta.json", NULL);
 	types = kg_profile_types(profiles[0], modules);
 	assert_non_null(types);
 	data = g_bytes_get_data(types, &len);
