@@ -59,6 +59,8 @@ static void wish_number(struct wishing *w, const char *name, const char *type, s
 		uint64_t nth = w->n_times++;
 		(void)(wish(x, word, width, 1000 + 4000 * nth) || wish(x, word, width, 1000000 + 4000000 * nth) ||
 		       wish(x, word, width, 20000000 + 20000000 * nth) || wish(x, word, width, 5000000000 + 5000000000 * nth));
+	} else if (!strcmp(name, WHEN_BEGAN) && wish(x, word, width, 0)) {
+		return;
 	} else if (named(name, results) && is_signed) {
 		(void)(wish(x, word, width, (uint64_t)-2) || wish(x, word, width, 4096) || wish(x, word, width, 70000) ||
 		       (width == 64 && wish(x, word, width, (1ull << 32) + 4096)));

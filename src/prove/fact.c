@@ -305,7 +305,7 @@ static void rename_fact(struct kg_fact *fact)
 	static const struct {
 		const char *member, *name;
 	} names[] = {{"curtask->tgid", "pid"}, {"curtask->pid", "tid"}, {"curtask->comm", "comm"}, {"curtask->cred->uid", "uid"}, {"curtask->cred->gid", "gid"},
-		     {"what elapsed held before", "nsecs when tracing began"}};
+		     {WHEN_BEGAN, "nsecs when tracing began"}};
 
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
 		if (!strcmp(fact->name, names[i].member)) {

@@ -115,6 +115,7 @@ void refute(struct judge *j, struct kg_obligation_result *r, const struct refuta
 void counter_wish(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
 void counter_spread(struct kg_symex *x, const struct kg_path *path);
 /* ---- fact.c */
+#define WHEN_BEGAN "what elapsed held before" /* the input that bpftrace keeps the beginning of tracing in */
 struct kg_counterexample *counter_write(const struct refutation *ref, const GPtrArray *inputs, const GPtrArray *reads);
 gboolean fact_is_element(const struct kg_input *input, guint *ret_nth); /* a byte of a field that is an array of bytes */
 gboolean fact_tells_time(const struct refutation *ref, const GPtrArray *inputs); /* of several events: when they happen matters */
