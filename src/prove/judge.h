@@ -64,6 +64,8 @@ int moment_wanted(struct moment *m, const struct kg_contract_value *value, struc
 /* ---- value.c */
 /* Is what is seen what is wanted? FALSE: such values can't be compared. */
 gboolean value_equal(struct moment *m, const struct seen *seen, const struct kg_expr_value *wanted, struct kg_word *ret);
+/* A stack that is kept is the one of [m], whenever it is shown. */
+void value_keep_stack(const struct moment *m, struct kg_expr_value *value);
 /* The words that a seen or wanted value is made of, appended. */
 void value_words_seen(const struct seen *seen, GArray *words);
 void value_words_wanted(struct moment *m, const struct kg_expr_value *wanted, GArray *words);

@@ -135,10 +135,6 @@ int moment_wanted(struct moment *m, const struct kg_contract_value *value, struc
 	struct kg_expr_value raw;
 	int r = evaluate(m, &value->expr, &raw, err);
 
-	if (r == 0 && m->values && raw.kind == KG_EXPR_TOKEN && raw.token && g_str_has_suffix(raw.token, "stack"))
-		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "whether it is the stack of the beginning or of the end is not told apart yet");
-	if (r == 0 && raw.kind == KG_EXPR_TOKEN && raw.token && !strcmp(raw.token, "buf"))
-		return kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "memory of a length that is not a number is not compared yet");
 	return r ? r : kg_expr_shown(&raw, value->as, &m->env, ret, err);
 }
 

@@ -225,6 +225,7 @@ static int keep_values(struct telling *t, struct kg_error *err)
 		r = read_now(&value, &first->env, err);
 		if (r)
 			return r;
+		value_keep_stack(first, &value);
 		g_hash_table_insert(last->values, name->name, g_memdup2(&value, sizeof(value)));
 	}
 	struct kg_expr_value duration = {.kind = KG_EXPR_NUMBER, .width = 64, .type = "uint64"};

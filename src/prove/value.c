@@ -69,10 +69,26 @@ static gboolean text_equal(struct moment *m, const struct seen *seen, const stru
 	return kg_expr_equal(&own, wanted, &m->env, ret, NULL) == 0;
 }
 
+/* A stack is known by its event. The upper half of the token's input: 0: the moment's own; else one more than the index of the event that it was kept at. */
+#define STACK_EVENT 32
+
+void value_keep_stack(const struct moment *m, struct kg_expr_value *value)
+{
+	if (value->kind == KG_EXPR_TOKEN && value->as == KG_AS_STACK && !value->word.term)
+		value->word.bits |= (uint64_t)(m->event->index + 1) << STACK_EVENT;
+}
+
+static guint value_stack_event(const struct moment *m, const struct kg_expr_value *wanted)
+{
+	guint kept = (guint)(wanted->word.bits >> STACK_EVENT);
+
+	return kept ? kept - 1 : m->event->index;
+}
+
 static gboolean stack_equal(struct moment *m, const struct seen *seen, const struct kg_expr_value *wanted, struct kg_word *ret)
 {
 	const char *name = seen->shape.kind == SHAPE_KSTACK ? "kstack" : "ustack";
-	struct kg_word in[2] = {KG_WORD(m->event->index), KG_WORD(0)}, id;
+	struct kg_word in[2] = {KG_WORD(value_stack_event(m, wanted)), KG_WORD(0)}, id;
 	static const unsigned widths[2] = {32, 32};
 
 	if (wanted->kind != KG_EXPR_TOKEN || !wanted->token || strcmp(wanted->token, name))
@@ -103,9 +119,42 @@ static gboolean token_equal(struct moment *m, const struct seen *seen, const str
 	return TRUE;
 }
 
+static gboolean is_open_buffer(const struct kg_expr_value *wanted)
+{
+	return wanted->kind == KG_EXPR_TOKEN && wanted->token && !strcmp(wanted->token, "buf");
+}
+
+static struct kg_word memory_byte(struct moment *m, const struct kg_expr_value *wanted, guint i)
+{
+	struct kg_word byte = KG_WORD(0);
+
+	kg_symex_read(m->x, wanted->space, kg_terms.binary(m->x, KG_OP_ADD, 64, wanted->word, KG_WORD(i)), 1, &byte);
+	return byte;
+}
+
+/* buf(ADDRESS, LENGTH) of a length that depends on the event: so many bytes, or as many as there is room for (a loss, and named: loss.c). */
+static gboolean open_buffer_equal(struct moment *m, const struct seen *seen, const struct kg_expr_value *wanted, struct kg_word *ret)
+{
+	struct kg_symex *x = m->x;
+	guint room = seen->shape.size - 1;
+	struct kg_word is_longer = kg_terms.binary(x, KG_OP_ULT, 64, KG_WORD(room), wanted->length);
+	struct kg_word length = kg_terms.select(x, is_longer, 64, KG_WORD(room), wanted->length);
+
+	*ret = equal64(x, value_join(x, seen->bytes, 1, FALSE), length);
+	for (guint i = 0; i < room; i++) {
+		struct kg_word byte = memory_byte(m, wanted, i), is_behind = kg_terms.binary(x, KG_OP_ULE, 64, length, KG_WORD(i));
+
+		*ret = both(x, *ret, kg_terms.binary(x, KG_OP_OR, 1, is_behind, bytes_equal(x, seen->bytes + 1 + i, &byte, 1)));
+	}
+	return TRUE;
+}
+
 static gboolean buffer_equal(struct moment *m, const struct seen *seen, const struct kg_expr_value *wanted, struct kg_word *ret)
 {
 	guint n = seen->shape.size - 1;
+
+	if (is_open_buffer(wanted))
+		return open_buffer_equal(m, seen, wanted, ret);
 
 	if (wanted->kind != KG_EXPR_BYTES || wanted->n_bytes > n)
 		return FALSE;
@@ -244,6 +293,13 @@ static char *bucket_text(const struct seen *seen, uint64_t number)
 			       (uint64_t)1 << ((number - 1) & 63));
 }
 
+#define MAX_SHOWN 64 /* bytes of a buffer */
+
+static char *buffer_text(const guint8 *bytes, guint n)
+{
+	return n ? hex_text(bytes, MIN(n, MAX_SHOWN)) : g_strdup("no bytes");
+}
+
 char *value_text_seen(struct kg_symex *x, const struct seen *seen, enum kg_as as)
 {
 	guint n = seen->shape.size;
@@ -258,7 +314,9 @@ char *value_text_seen(struct kg_symex *x, const struct seen *seen, enum kg_as as
 		return inet_text(bytes[0], bytes + 8);
 	case SHAPE_BYTES:
 		return n == 16 ? inet_text(FAMILY_IPV6, bytes) : hex_text(bytes, n);
-	case SHAPE_BUF: case SHAPE_MAC:
+	case SHAPE_BUF: /* its length, and so many bytes */
+		return buffer_text(bytes + 1, MIN(bytes[0], n - 1));
+	case SHAPE_MAC:
 		return hex_text(bytes, n);
 	case SHAPE_KSTACK:
 		return g_strdup("a kernel stack");
@@ -298,6 +356,12 @@ char *value_text_wanted(struct moment *m, const struct kg_expr_value *wanted, en
 			bytes[i] = byte_of(m->x, text_byte(m, wanted, i));
 		return quoted(bytes, 64);
 	case KG_EXPR_TOKEN:
+		if (is_open_buffer(wanted)) {
+			guint64 length = kg_symex_value(m->x, wanted->length);
+			for (n = 0; n < MIN(length, MAX_SHOWN); n++)
+				bytes[n] = byte_of(m->x, memory_byte(m, wanted, n));
+			return buffer_text(bytes, n);
+		}
 		if (wanted->token && g_str_has_suffix(wanted->token, "sym")) /* ksym(), usym() of an address */
 			return g_strdup_printf("%s(%#" G_GINT64_MODIFIER "x)", wanted->token, kg_symex_value(m->x, wanted->word));
 		return g_strdup(wanted->token ? wanted->token : "?");

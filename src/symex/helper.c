@@ -201,8 +201,7 @@ static int probe_read(struct call *c)
 	from.region = 0;
 	if (!exact.term && (n == 1 || n == 2 || n == 4 || n == 8))
 		return mem_store_word(c->s, c->arg[0], n, outside_word(c->x, c->s, space_of(c), from, n));
-	if (!exact.term)
-		outside_word(c->x, c->s, space_of(c), from, n); /* to be remembered under its name */
+	outside_word(c->x, c->s, space_of(c), from, n); /* to be remembered under its name */
 	for (guint i = 0; i < n; i++)
 		bytes[i] = outside_byte(c->x, space_of(c), from, i);
 	return exact.term ? store_some(c, n, bytes, exact) : mem_store_bytes(c->s, c->arg[0], n, bytes);
