@@ -199,7 +199,8 @@ static gboolean differs(struct test *t, guint number, const struct executor *e, 
 	return TRUE;
 }
 
-static gboolean some_differ(struct test *t, guint number, const struct kg_object *o, const struct input *input, const struct outcome *kernel, gboolean with_slow)
+static gboolean some_differ(struct test *t, guint number, const struct kg_object *o, const struct input *input, const struct outcome *kernel,
+			    gboolean with_slow)
 {
 	for (const struct executor *e = executors; e->name; e++)
 		if ((with_slow || !e->is_slow) && differs(t, number, e, o, input, kernel, FALSE))
