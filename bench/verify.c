@@ -1,6 +1,6 @@
 /*
- * The time that the kernel's own verifier takes for a bpftrace program's objects: the duration of bpf(2)'s load calls, without compiling, without attaching.
- * It is what a proof is held against: the same instructions, and all paths of them.
+ * The time that the kernel's own verifier takes for a bpftrace program's objects: the duration of bpf(2)'s load calls, without compiling and
+ * without attaching. It is what a proof is held against: the same instructions, and all paths of them.
  */
 #include "verify.h"
 
@@ -50,8 +50,8 @@ static GArray *make_maps(const struct kg_object *object)
 
 	for (guint i = 0; i < object->maps->len; i++) {
 		const struct kg_map *m = object->maps->pdata[i];
-		gboolean is_events = m->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY;
-		int fd = bpf_map_create(m->type, "kgent_bench", m->key_size, m->value_size, is_events ? (guint)g_get_num_processors() : MAX(m->max_entries, 1), NULL);
+		guint n = m->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY ? g_get_num_processors() : MAX(m->max_entries, 1);
+		int fd = bpf_map_create(m->type, "kgent_bench", m->key_size, m->value_size, n, NULL);
 
 		g_array_append_val(fds, fd);
 	}

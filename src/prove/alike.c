@@ -1,10 +1,10 @@
 /*
  * Attach points that are alike: what is proved at one holds at the others.
  *
- * "uprobe:lib:a, uprobe:lib:b { ... }" is one text at two places, and a span between nine such beginnings and nine such ends has 81 pairs. The proof of a pair
- * is computed from the instructions, from what the event's context holds under which name and type, and from what the contract's
- * expressions mean there. Where all of that is equal the computation is the same, step by step, and its result is: only the attach point's name differs, which is
- * told in counterexamples alone. Each thing that anything looks up by the attach point's target has to be compared here:
+ * "uprobe:lib:a, uprobe:lib:b { ... }" is one text at two places, and a span between nine such beginnings and nine such ends has 81 pairs. The
+ * proof of a pair is computed from the instructions, from what the event's context holds under which name and type, and from what the contract's
+ * expressions mean there. Where all of that is equal the computation is the same, step by step, and its result is: only the attach point's name
+ * differs, which is told in counterexamples alone. Each thing that anything looks up by the attach point's target has to be compared here:
  *
  *   kg_profile_fields()          names, types and offsets of the context (event.c)
  *   kg_expr_arguments()          the same for the contract's expressions (expr_args.c)

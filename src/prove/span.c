@@ -313,7 +313,8 @@ static void tell(struct judge *j, const struct kg_contract_clause *clause, const
 		return;
 	memcpy(t.places, places, sizeof(t.places));
 	t.x = judge_executor(j);
-	t.asking = (struct asking){.j = j, .clause = clause, .n = story->n, .begin = story->begin, .only_latency = story != &stories[0] && has_latency(clause), .story = story->text};
+	t.asking = (struct asking){.j = j, .clause = clause, .n = story->n, .begin = story->begin, .story = story->text};
+	t.asking.only_latency = story != &stories[0] && has_latency(clause);
 	r = set_the_stage(&t, &e);
 	if (!set_siblings(&t) && r == 0)
 		r = kg_error_set(&e, KG_E_UNSUPPORTED, STAGE, TOO_MANY_SIBLINGS);
@@ -390,7 +391,7 @@ static GArray *places_of(struct judge *j, const GPtrArray *ends)
 	return places;
 }
 
-/* One of each kind: of places that are alike the first stands for all. One that is also at the other side (see assume_one_role()) stands for itself. */
+/* One of each kind: of places that are alike the first stands for all. One that is also at the other side stands for itself: see assume_one_role(). */
 static GArray *one_of_each(struct judge *j, const GArray *places, const GArray *other_side)
 {
 	GArray *ret = g_array_new(FALSE, FALSE, sizeof(struct place));
@@ -411,7 +412,8 @@ static GArray *one_of_each(struct judge *j, const GArray *places, const GArray *
 }
 
 /* The story with every choice of places for its steps. */
-static void tell_everywhere(struct judge *j, const struct kg_contract_clause *clause, const struct story *story, const GArray *begins, const GArray *ends)
+static void tell_everywhere(struct judge *j, const struct kg_contract_clause *clause, const struct story *story, const GArray *begins,
+			    const GArray *ends)
 {
 	gboolean has[2][2] = {{FALSE}};
 	const GArray *sides[2] = {begins, ends};

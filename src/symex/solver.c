@@ -1,8 +1,8 @@
 /*
  * The solver: its life, what is assumed, and questions to Z3. See solver.h.
  *
- * Z3 is the last to be asked: conditions that are numbers answer themselves, a remembered state that allows it shows that something can be (models.c), and
- * only then Z3 hears of what was asserted since it was asked last.
+ * Z3 is the last to be asked: conditions that are numbers answer themselves, a remembered state that allows it shows that something can be
+ * (models.c), and only then Z3 hears of what was asserted since it was asked last.
  */
 #include "solver_own.h"
 

@@ -86,7 +86,7 @@ gboolean models_allow(struct solver *s, const struct kg_word *extra);
 /* The state that Z3 just found for all that it was told, quotients among it: it is the last model, and remembered. */
 void models_take(struct solver *s);
 /*
- * The same where Z3 was not told what quotients are: FALSE if the assertions and [extra] do not hold once each quotient is what was divided. [ret_quotients]: a
- * uint64_t for each definition, as Z3 would have it; may be NULL.
+ * The same where Z3 was not told what quotients are: FALSE if the assertions and [extra] do not hold once each quotient is what was divided.
+ * [ret_quotients]: a uint64_t for each definition, as Z3 would have it; may be NULL.
  */
 gboolean models_take_loose(struct solver *s, const struct kg_word *extra, GArray *ret_quotients);

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define EXECUTORS 3      /* rows of the table */
-#define MAX_UNKNOWN 0.05 /* of the runs: who never knows is never wrong */
+#define MAX_UNKNOWN 0.06 /* of the runs: who never knows is never wrong. 3 to 4 % of the programs have a may_goto */
 
 struct test {
 	guint32 seed;
@@ -199,7 +199,8 @@ static gboolean differs(struct test *t, guint number, const struct executor *e, 
 	return TRUE;
 }
 
-static gboolean some_differ(struct test *t, guint number, const struct kg_object *o, const struct input *input, const struct outcome *kernel, gboolean with_slow)
+static gboolean some_differ(struct test *t, guint number, const struct kg_object *o, const struct input *input, const struct outcome *kernel,
+			    gboolean with_slow)
 {
 	for (const struct executor *e = executors; e->name; e++)
 		if ((with_slow || !e->is_slow) && differs(t, number, e, o, input, kernel, FALSE))
@@ -406,7 +407,7 @@ static void test_mistakes(struct test *t, guint *n)
 
 static void test_ignorance(struct test *t, guint *n)
 {
-	const struct tally never_asked = {0, 0}, ignorant = {1000, 51}, good = {1000, 50};
+	const struct tally never_asked = {0, 0}, ignorant = {1000, 61}, good = {1000, 60};
 	gboolean is_seen = knows_too_little(&never_asked) && knows_too_little(&ignorant) && !knows_too_little(&good);
 
 	printf("%s %u - an executor that knows too little is not one that agrees\n", is_seen ? "ok" : "not ok", ++*n);

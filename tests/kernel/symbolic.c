@@ -1,6 +1,6 @@
 /*
- * The symbolic executor as one that runs a program on an input, in two ways. With everything known each input is a number from the beginning, and all of the
- * program folds to numbers: that is quick. With everything unknown the inputs are terms, about which it is then assumed that they have the
+ * The symbolic executor as one that runs a program on an input, in two ways. With everything known each input is a number from the beginning,
+ * and all of the program folds to numbers: that is quick. With everything unknown the inputs are terms, about which it is then assumed that they have the
  * input's values: so the translation of each operation into terms is held against the kernel as well, and not only the folding of constants.
  *
  * A scenario of three events brings the input in: raw tracepoints whose arguments are written into the array and the hash map, and then the
@@ -301,7 +301,8 @@ static void run_scenario(struct scenario *s)
 	kg_state_free(start);
 }
 
-static int run(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why, gboolean is_known)
+static int run(const struct kg_object *object, const struct input *input, const struct outcome *kernel, struct outcome *ret, char **ret_why,
+	       gboolean is_known)
 {
 	struct kg_bpf_program low = {.attach = (char *)"low", .type = BPF_PROG_TYPE_RAW_TRACEPOINT}, high = low,
 			      program = *(const struct kg_bpf_program *)object->programs->pdata[0];

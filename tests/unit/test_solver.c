@@ -1,6 +1,6 @@
 /*
- * The solver against counting: random conditions about two inputs of 4 bits, with quotients and choices among them, asserted and taken back in random order.
- * Each answer has to be the one that trying all 256 states gives, and each state that is told has to be one of those.
+ * The solver against counting: random conditions about two inputs of 4 bits, with quotients and choices among them, asserted and taken back in
+ * random order. Each answer has to be the one that trying all 256 states gives, and each state that is told has to be one of those.
  */
 #include "../../src/symex/solver.h"
 
