@@ -428,6 +428,15 @@ static void find_uncovered(struct judge *j)
 		g_ptr_array_add(j->proof->uncovered, g_strdup(j->contract->left->pdata[i]));
 }
 
+static gboolean has_siblings(struct judge *j)
+{
+	guint siblings[MAX_SIBLINGS], n_all = 0;
+
+	for (guint i = 0; i < j->object->programs->len && n_all < 2; i++)
+		programs_with(j, i, siblings, &n_all);
+	return n_all > 1;
+}
+
 static void say_assumptions(struct judge *j)
 {
 	static const char *const always[] = {
@@ -438,6 +447,8 @@ static void say_assumptions(struct judge *j)
 
 	for (guint i = 0; i < G_N_ELEMENTS(always); i++)
 		g_ptr_array_add(j->proof->assumptions, g_strdup(always[i]));
+	if (has_siblings(j))
+		g_ptr_array_add(j->proof->assumptions, g_strdup("probes at one attach point run in the order in which they stand in the program"));
 	if (!j->program)
 		g_ptr_array_add(j->proof->assumptions, g_strdup("its loader leaves constants (.rodata) as they are in the object"));
 }
