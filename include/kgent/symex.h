@@ -136,6 +136,8 @@ GArray *kg_symex_decisions(const struct kg_path *path);
 /** The event that kg_symex_read() and contracts' names are about from here on. kg_symex_event() sets it to the new one. */
 void kg_symex_look_at(struct kg_symex *x, const struct kg_event *event);
 const struct kg_event *kg_symex_looked_at(const struct kg_symex *x);
+/** The region of words that contracts make of a packet's beginning: so an address that is not a number is known to point into the packet. */
+#define KG_REGION_PACKET 0xffffffffu
 /** Read memory as a probe read does, for contracts: named and remembered on no path. Addresses in the context read that of the event looked at. */
 int kg_symex_read(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n_bytes, struct kg_word *ret);
 /** The byte [i] of the text at [address]: 0 behind its NUL. */

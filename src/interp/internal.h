@@ -53,6 +53,7 @@ struct interp {
 	struct region stack[MAX_FRAMES];
 	guint frame;
 	struct region context, packet;
+	gsize packet_linear;     /* bytes of the packet up to data_end */
 	GPtrArray *regions;      /* struct region *, values and records, by base */
 	uint64_t next_base;
 	gsize n_bytes;           /* of all regions */

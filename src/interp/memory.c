@@ -101,7 +101,7 @@ static uint64_t packet_pointer(const struct interp *m, uint64_t offset)
 	    offset == (is_xdp ? offsetof(struct xdp_md, data_meta) : offsetof(struct __sk_buff, data_meta)))
 		return m->packet.base;
 	if (offset == (is_xdp ? offsetof(struct xdp_md, data_end) : offsetof(struct __sk_buff, data_end)))
-		return m->packet.base + m->packet.size;
+		return m->packet.base + m->packet_linear;
 	return 0;
 }
 

@@ -147,6 +147,7 @@ static void begin(struct interp *m)
 	}
 	region_begin(&m->context, KG_AT_CONTEXT, m->world->context);
 	region_begin(&m->packet, KG_AT_PACKET, m->world->packet);
+	m->packet_linear = m->packet.size - MIN(m->packet.size, m->world->packet_beyond);
 	m->regions = g_ptr_array_new();
 	m->next_base = KG_AT_VALUE;
 	maps_begin(m);

@@ -749,18 +749,26 @@ static void judge_program(struct judge *j, const struct kg_contract_clause *clau
 	kg_symex_free(x);
 }
 
+/* Kinds of C programs: the same program type and, where the contract names one, the same hook. */
+static gboolean fits_program(const struct kg_contract_point *point, const struct kg_bpf_program *p)
+{
+	const char *colon = p->attach ? strchr(p->attach, ':') : NULL, *target = colon ? colon + 1 : "";
+
+	if (point->kind != KG_PROBE_NONE)
+		return kg_contract_point_fits(point, p->kind, target);
+	return p->kind == KG_PROBE_NONE && point->type == p->type && (!*point->target || g_pattern_match_simple(point->target, target));
+}
+
 GArray *programs_at(struct judge *j, const GPtrArray *points)
 {
 	GArray *ret = g_array_new(FALSE, FALSE, sizeof(guint));
 
 	for (guint i = 0; i < j->object->programs->len; i++) {
 		const struct kg_bpf_program *p = j->object->programs->pdata[i];
-		const char *colon = p->attach ? strchr(p->attach, ':') : NULL;
+
 		for (guint k = 0; points && k < points->len; k++) {
 			const struct kg_contract_point *point = points->pdata[k];
-			gboolean fits = point->kind != KG_PROBE_NONE ? kg_contract_point_fits(point, p->kind, colon ? colon + 1 : "")
-								     : p->kind == KG_PROBE_NONE && point->type == p->type;
-			if (fits) {
+			if (fits_program(point, p)) {
 				g_array_append_val(ret, i);
 				break;
 			}

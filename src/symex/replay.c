@@ -85,14 +85,33 @@ static void add_answers(struct kg_symex *x, struct kg_world *world, const struct
 	}
 }
 
-static GBytes *packet_of(struct kg_symex *x, const struct kg_event *event)
+static GBytes *packet_of(struct kg_symex *x, guint n)
 {
-	guint n = (guint)MIN(solver_value(x->solver, event->packet_length->word), 65535);
 	guint8 *data = g_malloc0(MAX(n, 1));
+	GHashTableIter it;
+	gpointer place;
 
 	for (guint i = 0; i < n; i++)
-		data[i] = byte_value(x, solver_byte(x->solver, SOLVER_PACKET, KG_WORD(i)));
+		data[i] = byte_value(x, packet_byte(x, KG_WORD(i)));
+	g_hash_table_iter_init(&it, x->packet_places);
+	while (g_hash_table_iter_next(&it, &place, NULL)) { /* two that meet there and differ make a replay that fails, not a wrong answer */
+		struct kg_word offset = {.term = place};
+		uint64_t at = solver_value(x->solver, offset);
+
+		if (at < n)
+			data[at] = byte_value(x, solver_byte(x->solver, SOLVER_PACKET, offset));
+	}
 	return g_bytes_new_take(data, n);
+}
+
+static void add_packet(struct kg_symex *x, struct kg_world *world, const struct kg_event *event)
+{
+	const struct context *context = event->own;
+	guint n = (guint)MIN(solver_value(x->solver, context->whole_length), 65535);
+	guint linear = (guint)MIN(solver_value(x->solver, event->packet_length->word), n);
+
+	world->packet = packet_of(x, n);
+	world->packet_beyond = n - linear;
 }
 
 struct kg_world *kg_symex_world(struct kg_symex *x, const struct kg_object *object, const struct kg_event *event, const struct kg_path *path)
@@ -104,7 +123,7 @@ struct kg_world *kg_symex_world(struct kg_symex *x, const struct kg_object *obje
 	(void)object;
 	world->context = bytes_of_cells(x, context->cells, context->cells->n);
 	if (context->has_packet)
-		world->packet = packet_of(x, event);
+		add_packet(x, world, event);
 	for (guint i = 0; i < path->reads->len; i++)
 		add_read(x, world, path->reads->pdata[i]);
 	add_answers(x, world, path->state, event->index);

@@ -32,6 +32,7 @@ struct region {
 	int map;        /* REGION_VALUE and REGION_RECORD: index into the object's maps */
 	guint entry;    /* REGION_VALUE: index into state->entries */
 	gboolean is_gone;      /* submitted or discarded record */
+	gboolean is_changed;   /* REGION_PACKET: the program wrote to it, so that it is no more what the event brought */
 	gboolean is_constant;
 };
 struct cells *cells_new(guint n);
@@ -110,6 +111,7 @@ struct kg_symex {
 	guint n_paths, n_steps;
 	guint n_fresh;
 	GArray *unset;        /* struct kg_word: bytes that were never written and were asked for */
+	GHashTable *packet_places; /* terms: places in a packet that were read and are no numbers */
 	struct kg_word question; /* of kg_symex_can(), with what was preferred since */
 	const struct kg_event *current; /* kg_symex_look_at() */
 	const char *limit;    /* which bound ended the exploring, or NULL */
@@ -172,6 +174,8 @@ void outside_text(struct kg_symex *x, struct kg_state *s, enum kg_space space, s
 		  struct kg_word *ret_ended);
 void outside_text_named(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n);
 struct kg_word outside_byte(struct kg_symex *x, enum kg_space space, struct kg_word address, guint64 i);
+/* A byte of the packet as the event brought it; [offset] from its beginning, 64 bits. */
+struct kg_word packet_byte(struct kg_symex *x, struct kg_word offset);
 struct kg_input *input_new(struct kg_symex *x, guint event, unsigned width, const char *type, const char *fmt, ...) G_GNUC_PRINTF(5, 6);
 void type_set(struct kg_symex *x, struct kg_word w, const char *type, const char *text, enum kg_space space);
 const struct typed *type_get(struct kg_symex *x, struct kg_word w);
@@ -182,6 +186,8 @@ const char *sx_keepf(struct kg_symex *x, const char *fmt, ...) G_GNUC_PRINTF(2, 
 struct context {
 	struct cells *cells;
 	gboolean has_packet;
+	struct kg_word whole_length; /* of the packet, bytes, 32 bits; event->packet_length is its linear part */
+	guint data_at, data_end_at;  /* where the context has the linear part's beginning and end, bytes */
 };
 
 /* map.c */
@@ -191,6 +197,7 @@ int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_
 int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret);
 /* Storage of a task, inode, socket: a map whose key is the object's address. */
 int sx_map_storage(struct kg_state *s, int map, struct kg_word object, gboolean creates, struct kg_word value_at, struct kg_word *ret);
+int sx_map_storage_delete(struct kg_state *s, int map, struct kg_word object, struct kg_word *ret);
 int sx_map_of(struct kg_state *s, struct kg_word pointer, int *ret);
 void sx_map_begin_run(struct kg_state *s);  /* remember what each entry holds */
 void sx_map_end_run(struct kg_state *s);    /* changes through pointers become effects */

@@ -103,6 +103,7 @@ struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 	x->strings = g_string_chunk_new(4096);
 	x->owned = g_ptr_array_new_with_free_func(thing_free);
 	x->unset = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
+	x->packet_places = g_hash_table_new(NULL, NULL);
 	enlist(x);
 	return x;
 }
@@ -124,6 +125,7 @@ struct kg_symex *kg_symex_free(struct kg_symex *x)
 	g_string_chunk_free(x->strings);
 	g_ptr_array_unref(x->owned);
 	g_array_unref(x->unset);
+	g_hash_table_destroy(x->packet_places);
 	solver_free(x->solver);
 	g_free(x);
 	return NULL;
@@ -493,7 +495,7 @@ static void set_context(struct kg_state *s, const struct kg_event *event)
 		guint packet = state_region_new(s, REGION_PACKET, KG_AT_PACKET, 1024);
 		struct cells *cells = state_region(s, packet)->cells;
 		for (guint i = 0; i < cells->n; i++)
-			cells->cell[i] = (struct cell){.value = solver_byte(s->x->solver, SOLVER_PACKET, KG_WORD(i)), .n_value = 1, .is_set = TRUE};
+			cells->cell[i] = (struct cell){.value = packet_byte(s->x, KG_WORD(i)), .n_value = 1, .is_set = TRUE};
 	}
 }
 

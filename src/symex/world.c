@@ -258,6 +258,19 @@ struct kg_word outside_word(struct kg_symex *x, struct kg_state *s, enum kg_spac
 	return read->value;
 }
 
+struct kg_word packet_byte(struct kg_symex *x, struct kg_word offset)
+{
+	if (offset.term)
+		g_hash_table_add(x->packet_places, offset.term);
+	offset.region = 0;
+	return solver_byte(x->solver, SOLVER_PACKET, offset);
+}
+
+static gboolean is_of_packet(struct kg_word address)
+{
+	return address.term ? address.region == KG_REGION_PACKET : address.bits >= KG_AT_PACKET && address.bits < KG_AT_PACKET + 65536;
+}
+
 int kg_symex_read(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n_bytes, struct kg_word *ret)
 {
 	struct cells *cells = x->current ? ((struct context *)x->current->own)->cells : NULL;
@@ -271,9 +284,9 @@ int kg_symex_read(struct kg_symex *x, enum kg_space space, struct kg_word addres
 		*ret = sx_join(x, bytes, n_bytes);
 		return 0;
 	}
-	if (!address.term && address.bits >= KG_AT_PACKET && address.bits < KG_AT_PACKET + 65536) {
+	if (is_of_packet(address)) {
 		for (guint i = 0; i < n_bytes; i++)
-			bytes[i] = solver_byte(x->solver, SOLVER_PACKET, KG_WORD(address.bits - KG_AT_PACKET + i));
+			bytes[i] = packet_byte(x, sx_op(x, KG_OP_SUB, 64, address, KG_WORD(KG_AT_PACKET - i)));
 		*ret = sx_join(x, bytes, n_bytes);
 		return 0;
 	}

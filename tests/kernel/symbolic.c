@@ -110,6 +110,7 @@ static void assume_packet(struct scenario *s, enum bpf_prog_type type)
 	uint32_t length = type == BPF_PROG_TYPE_SOCKET_FILTER ? PACKET_SIZE - ETH_SIZE : PACKET_SIZE;
 
 	assume_equal(s->x, ((struct kg_input *)event->fields->pdata[event->fields->len - 1])->word, 32, length);
+	assume_equal(s->x, ((const struct context *)event->own)->whole_length, 32, length);
 	for (guint i = 0; i < PACKET_SIZE; i++)
 		assume_equal(s->x, solver_byte(s->x->solver, SOLVER_PACKET, KG_WORD(i)), 8, s->input->packet[i]);
 }
