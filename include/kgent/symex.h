@@ -105,6 +105,7 @@ struct kg_path {
 	struct kg_word result;       /**< r0 */
 	gboolean is_complete;
 	const char *why;             /**< if not */
+	gboolean is_left;            /**< not complete, because a tail call went on to another program: all effects up to there did happen */
 	const GPtrArray *reads;      /**< struct kg_read *: of this and all earlier runs on the path */
 };
 typedef void (*kg_path_fn)(const struct kg_path *path, void *user);

@@ -654,11 +654,36 @@ void ask_path(struct asking *a, const struct kg_path *path, struct seen_all *see
 
 static void run_siblings(struct asking *a, const struct kg_state *from);
 
+/*
+ * A tail call went on to another program. What that one does is unknown, and so is what is missing here; what was shown before stays shown: too much is
+ * too much.
+ */
+static void ask_left(struct asking *a, const struct kg_path *path)
+{
+	struct on_path p = {.a = a, .path = path};
+	const struct kg_obligation *only_if = NULL;
+
+	for (guint i = 0; i < a->clause->obligations->len; i++) {
+		const struct kg_obligation *o = a->clause->obligations->pdata[i];
+		if (o->kind == KG_OBLIGATION_ONLY_IF)
+			only_if = o;
+	}
+	if (a->siblings.n > 1 || a->clause->span)
+		return;
+	p.seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
+	judge_built_in_path(a->j, a->m, path, p.seen);
+	if (only_if && seen_anything(p.seen) && result_is_open(a->j, result_of(a->j, a->clause, only_if)))
+		ask_only_if(&p, only_if, result_of(a->j, a->clause, only_if), NULL);
+	seen_all_free(p.seen);
+}
+
 static void visit(const struct kg_path *path, void *user)
 {
 	struct asking *a = user;
 	struct seen_all *seen;
 
+	if (path->is_left)
+		ask_left(a, path);
 	if (!path->is_complete) {
 		ask_all_unknown(a, path->why);
 		return;

@@ -425,6 +425,19 @@ static void find_uncovered(struct judge *j)
 	}
 }
 
+/* Is there a loop that the kernel would cut off (may_goto)? */
+static gboolean may_be_cut_off(const struct kg_object *object)
+{
+	for (guint i = 0; i < object->programs->len; i++) {
+		const struct kg_bpf_program *p = object->programs->pdata[i];
+
+		for (guint pc = 0; pc < p->n_insns; pc += kg_isa_slots(&p->insns[pc]))
+			if (p->insns[pc].code == (BPF_JMP | BPF_JCOND))
+				return TRUE;
+	}
+	return FALSE;
+}
+
 static void say_assumptions(struct judge *j)
 {
 	static const char *const always[] = {
@@ -435,6 +448,8 @@ static void say_assumptions(struct judge *j)
 
 	for (guint i = 0; i < G_N_ELEMENTS(always); i++)
 		g_ptr_array_add(j->proof->assumptions, g_strdup(always[i]));
+	if (may_be_cut_off(j->object))
+		g_ptr_array_add(j->proof->assumptions, g_strdup("the kernel cuts off none of its loops (may_goto: after 8388608 turns or 250 ms)"));
 	if (!j->program)
 		g_ptr_array_add(j->proof->assumptions, g_strdup("its loader leaves constants (.rodata) as they are in the object"));
 }

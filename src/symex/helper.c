@@ -267,8 +267,23 @@ static int own_text(struct call *c, struct kg_word from, guint n, struct kg_word
 }
 
 /*
- * As strncpy_from_{kernel,user}_nofault() do: at most n - 1 bytes and a NUL; what is behind the NUL stays as it was, so a record that was not
- * cleared before keeps old bytes there. The result is the length with the NUL.
+ * Behind the NUL a text of the process clears the rest of a word of 8 bytes, as far as the buffer has all of it, unless the word could not be read as one
+ * (lib/strncpy_from_user.c): that is the kernel's to know.
+ */
+static struct kg_word left_behind(struct call *c, guint i, guint n, const struct kg_word *ended, struct kg_word old)
+{
+	guint word = i & ~7u;
+	struct kg_word is_cleared;
+
+	if (c->which != 'u' || word + 8 > n)
+		return old;
+	is_cleared = sx_and(c->x, sx_extract(c->x, helper_unknown(c, 0), 0, 0), sx_and(c->x, ended[i], sx_not(c->x, ended[word])));
+	return sx_select(c->x, is_cleared, 8, KG_WORD(0), old);
+}
+
+/*
+ * As strncpy_from_{kernel,user}_nofault() do: at most n - 1 bytes and a NUL; what is behind the NUL stays as it was (but for left_behind()), so a record
+ * that was not cleared before keeps old bytes there. The result is the length with the NUL.
  */
 static int store_text(struct call *c, guint n, const struct kg_word *bytes, const struct kg_word *ended, struct kg_word exact)
 {
@@ -298,7 +313,7 @@ static int store_text(struct call *c, guint n, const struct kg_word *bytes, cons
 		if (!exact.term && !old.term && !old.bits) /* cleared before: what is behind the NUL is 0 anyway */
 			r = mem_store_bytes(c->s, at, 1, &byte);
 		else
-			r = mem_store_maybe(c->s, at, sx_select(c->x, stays, 8, old, byte));
+			r = mem_store_maybe(c->s, at, sx_select(c->x, stays, 8, left_behind(c, i, n, ended, old), byte));
 	}
 	for (guint i = MIN(n, MAX_NUL); i-- > 0;) { /* ended[i]: the NUL is at i - 1 or before, so the length is at most i */
 		struct kg_word is_shorter = sx_and(c->x, ended[i], sx_op(c->x, KG_OP_ULT, 64, KG_WORD(i), exact));
@@ -646,6 +661,25 @@ static int other_effect(struct call *c)
 	return 0;
 }
 
+/*
+ * tail_call(ctx, programs, index): another program goes on, and does not come back. Which it is, and whether there is one, is not known: where there is none
+ * this one goes on. Source: kernel/bpf/core.c.
+ */
+static int tail_call(struct call *c)
+{
+	gboolean is_there;
+	int r = state_decide(c->s, sx_extract(c->x, helper_unknown(c, 0), 0, 0), &is_there);
+
+	if (r)
+		return r;
+	helper_answered(c, is_there ? KG_WORD(0) : ERROR(ENOENT), NULL, 0);
+	c->ret = ERROR(ENOENT);
+	if (!is_there)
+		return 0;
+	c->s->is_left = TRUE;
+	return state_end(c->s, "a tail call leaves the program");
+}
+
 /* ---------------------------------------------------------------- the table */
 
 /* kernel/bpf/helpers.c, kernel/trace/bpf_trace.c, net/core/filter.c of Linux 6.18 where no other file is named. */
@@ -660,7 +694,7 @@ static const struct model {
 	[BPF_FUNC_task_storage_get] = {model_storage}, [BPF_FUNC_inode_storage_get] = {model_storage}, [BPF_FUNC_sk_storage_get] = {model_storage},
 	[210] = {model_storage} /* cgrp_storage_get */, [211] = {model_storage_delete}, [BPF_FUNC_task_storage_delete] = {model_storage_delete},
 	[BPF_FUNC_inode_storage_delete] = {model_storage_delete}, [BPF_FUNC_sk_storage_delete] = {model_storage_delete},
-	[BPF_FUNC_spin_lock] = {nothing}, [BPF_FUNC_spin_unlock] = {nothing},
+	[BPF_FUNC_tail_call] = {tail_call}, [BPF_FUNC_spin_lock] = {nothing}, [BPF_FUNC_spin_unlock] = {nothing},
 	/* memory: mm/maccess.c */
 	[BPF_FUNC_probe_read] = {probe_read, 'k'}, [BPF_FUNC_probe_read_kernel] = {probe_read, 'k'},
 	[BPF_FUNC_probe_read_user] = {probe_read, 'u'}, [BPF_FUNC_copy_from_user] = {probe_read, 'u'},
@@ -678,7 +712,7 @@ static const struct model {
 	[BPF_FUNC_skb_cgroup_classid] = {some_number}, [BPF_FUNC_get_hash_recalc] = {other_number, 'w'}, [BPF_FUNC_get_socket_cookie] = {some_number},
 	[BPF_FUNC_get_netns_cookie] = {some_number}, [BPF_FUNC_get_socket_uid] = {some_number, 'w'}, [BPF_FUNC_skb_cgroup_id] = {some_number},
 	[BPF_FUNC_skb_ancestor_cgroup_id] = {some_number}, [BPF_FUNC_sk_cgroup_id] = {some_number}, [BPF_FUNC_sk_ancestor_cgroup_id] = {some_number},
-	[BPF_FUNC_task_pt_regs] = {some_number}, [BPF_FUNC_get_retval] = {other_number, 'w'}, [BPF_FUNC_perf_event_read] = {other_number},
+	[BPF_FUNC_task_pt_regs] = {some_number}, [BPF_FUNC_get_retval] = {other_number}, [BPF_FUNC_perf_event_read] = {other_number},
 	[BPF_FUNC_sk_fullsock] = {as_socket}, [BPF_FUNC_tcp_sock] = {as_socket}, [BPF_FUNC_skc_to_tcp6_sock] = {as_socket},
 	[BPF_FUNC_skc_to_tcp_sock] = {as_socket}, [BPF_FUNC_skc_to_tcp_timewait_sock] = {as_socket}, [BPF_FUNC_skc_to_tcp_request_sock] = {as_socket},
 	[BPF_FUNC_skc_to_udp6_sock] = {as_socket}, [BPF_FUNC_skc_to_unix_sock] = {as_socket},

@@ -52,8 +52,6 @@ int model_pull_packet(struct call *c);
 int model_packet_length(struct call *c);
 int model_redirect(struct call *c);
 int model_redirect_map(struct call *c);
-/* LD_ABS and LD_IND: *ret_is_there: [size] bytes lie at [offset] (32 bits) of the packet, and *ret is their number, big endian. */
-int packet_old_load(struct kg_state *s, struct kg_word offset, guint size, gboolean *ret_is_there, struct kg_word *ret);
 
 /* helper_dynptr.c */
 int model_dynptr_from_mem(struct call *c);

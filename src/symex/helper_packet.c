@@ -198,7 +198,7 @@ int model_redirect_map(struct call *c)
 	return 0;
 }
 
-int packet_old_load(struct kg_state *s, struct kg_word offset, guint size, gboolean *ret_is_there, struct kg_word *ret)
+int sx_old_load(struct kg_state *s, struct kg_word offset, guint size, gboolean *ret_is_there, struct kg_word *ret)
 {
 	struct kg_word bytes[4];
 	int r;

@@ -59,7 +59,8 @@ struct kg_state {
 		struct kg_cpu caller; /* where to return to */
 		guint stack;          /* region */
 		struct {
-			gboolean is;  /* the frame is a round of bpf_loop() */
+			gboolean is;  /* the frame is a round of bpf_loop(), or of bpf_for_each_map_elem() */
+			int map;      /* of the latter, else -1 */
 			uint64_t i, n;
 			guint target;
 			struct kg_word context;
@@ -81,6 +82,7 @@ struct kg_state {
 	uint64_t next_value; /* where the next value or record goes */
 	const struct kg_event *event;
 	const char *why;     /* not complete, because ...; interned */
+	gboolean is_left;    /* ... a tail call went on to another program */
 };
 /* The result of the n-th call of a helper, for a replay. */
 struct answer {
@@ -204,3 +206,7 @@ void sx_map_end_run(struct kg_state *s);    /* changes through pointers become e
 
 /* helper.c */
 int sx_helper_call(struct kg_state *s, int helper);
+/* kfunc.c: the kernel function of that index of the object */
+int sx_kfunc_call(struct kg_state *s, int kfunc);
+/* helper_packet.c: LD_ABS and LD_IND. *ret_is_there: [size] bytes lie at [offset] (32 bits) of the packet, and *ret is their number, big endian. */
+int sx_old_load(struct kg_state *s, struct kg_word offset, guint size, gboolean *ret_is_there, struct kg_word *ret);
