@@ -94,12 +94,17 @@ static GBytes *packet_of(struct kg_symex *x, guint n)
 	for (guint i = 0; i < n; i++)
 		data[i] = byte_value(x, packet_byte(x, KG_WORD(i)));
 	g_hash_table_iter_init(&it, x->packet_places);
-	while (g_hash_table_iter_next(&it, &place, NULL)) { /* two that meet there and differ make a replay that fails, not a wrong answer */
+	while (g_hash_table_iter_next(&it, &place, NULL)) {
 		struct kg_word offset = {.term = place};
 		uint64_t at = solver_value(x->solver, offset);
+		guint8 byte = byte_value(x, solver_byte(x->solver, SOLVER_PACKET, offset));
 
-		if (at < n)
-			data[at] = byte_value(x, solver_byte(x->solver, SOLVER_PACKET, offset));
+		if (at < PACKET_CHOICES || at >= n)
+			continue;
+		if (data[at] != byte) { /* two bytes at one place: there is no such packet */
+			g_free(data);
+			return NULL;
+		}
 	}
 	return g_bytes_new_take(data, n);
 }

@@ -176,6 +176,7 @@ void outside_text(struct kg_symex *x, struct kg_state *s, enum kg_space space, s
 		  struct kg_word *ret_ended);
 void outside_text_named(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n);
 struct kg_word outside_byte(struct kg_symex *x, enum kg_space space, struct kg_word address, guint64 i);
+#define PACKET_CHOICES 128 /* bytes of a packet that a place which is a term chooses among */
 /* A byte of the packet as the event brought it; [offset] from its beginning, 64 bits. */
 struct kg_word packet_byte(struct kg_symex *x, struct kg_word offset);
 struct kg_input *input_new(struct kg_symex *x, guint event, unsigned width, const char *type, const char *fmt, ...) G_GNUC_PRINTF(5, 6);

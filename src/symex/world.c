@@ -258,12 +258,22 @@ struct kg_word outside_word(struct kg_symex *x, struct kg_state *s, enum kg_spac
 	return read->value;
 }
 
+/*
+ * At a place that is a number, a constant. At another, a choice among the first ones: so two ways to say one place mean one byte. Behind them each term is a
+ * byte of its own; where two meet in a model, the replay has no packet (replay.c), and so says nothing.
+ */
 struct kg_word packet_byte(struct kg_symex *x, struct kg_word offset)
 {
-	if (offset.term)
-		g_hash_table_add(x->packet_places, offset.term);
+	struct kg_word byte;
+
 	offset.region = 0;
-	return solver_byte(x->solver, SOLVER_PACKET, offset);
+	byte = solver_byte(x->solver, SOLVER_PACKET, offset);
+	if (!offset.term)
+		return byte;
+	g_hash_table_add(x->packet_places, offset.term);
+	for (guint i = PACKET_CHOICES; i-- > 0;)
+		byte = sx_select(x, sx_op(x, KG_OP_EQ, 64, offset, KG_WORD(i)), 8, solver_byte(x->solver, SOLVER_PACKET, KG_WORD(i)), byte);
+	return byte;
 }
 
 static gboolean is_of_packet(struct kg_word address)
