@@ -275,6 +275,10 @@ static void ask_only_if(struct on_path *p, const struct kg_obligation *o, struct
 	can = kg_symex_can(x, wrong);
 	if (can == KG_UNKNOWN)
 		result_unknown(r, "%s", kg_symex_reason(x));
+	if (can == KG_YES && !is_seen && p->seen->why_not) {
+		result_unknown(r, "%s", p->seen->why_not);
+		return;
+	}
 	if (can != KG_YES)
 		return;
 	ref = refutation_of(p);

@@ -195,8 +195,8 @@ static void of_perf_event(struct making *m)
 
 	registers(m);
 	at = m->n_used;
-	field(m, at, 8, "u64", "sample period");
-	field(m, at + 8, 8, "u64", "sample address");
+	field(m, at, 8, "u64", "ctx->sample_period");
+	field(m, at + 8, 8, "u64", "ctx->addr");
 }
 
 /* ---------------------------------------------------------------- contexts of C programs */
