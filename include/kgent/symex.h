@@ -10,7 +10,9 @@
  *  - kernel and user memory do not change during one execution (also not between the events of one scenario); memory that can't be read gives zeros,
  *    to the program as to the contract;
  *  - time stands still within one run and does not go back between runs; it is not 0, and the machine does not sleep (all clocks since boot are one);
+ *  - what acts on the system succeeds (a record, an update of a map, a signal): a failure is a loss;
  *  - one event at a time: other CPUs do not interfere;
+ *  - the kernel cuts off no loop with may_goto, and a packet's metadata (data_meta) is not looked into;
  *  - the kernel's verifier accepts the program: what it forbids is not looked for again.
  * A helper without a model, and every bound that was reached, ends a path as "not complete" with the reason: what depends on it is unknown.
  */

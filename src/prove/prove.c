@@ -443,6 +443,7 @@ static void say_assumptions(struct judge *j)
 	static const char *const always[] = {
 		"memory does not change while an event is handled, and what can't be read is 0",
 		"time stands still within one run of a probe and never goes back",
+		"what acts on the system (a record, an update of a map, a signal) succeeds",
 		"events do not overtake each other on other CPUs",
 	};
 
