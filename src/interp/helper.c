@@ -133,8 +133,8 @@ static const struct model models[] = {
 	{BPF_FUNC_read_branch_records, help_output_at_1, "kernel/trace/bpf_trace.c"},
 	{BPF_FUNC_perf_event_read_value, help_output_at_2, "kernel/trace/bpf_trace.c"},
 	{BPF_FUNC_get_func_arg, help_func_arg, "kernel/trace/bpf_trace.c"},
-	{BPF_FUNC_strtol, help_output_at_3, "kernel/bpf/helpers.c"},
-	{BPF_FUNC_strtoul, help_output_at_3, "kernel/bpf/helpers.c"},
+	{BPF_FUNC_strtol, help_strtol, "kernel/bpf/helpers.c, lib/kstrtox.c"},
+	{BPF_FUNC_strtoul, help_strtol, "kernel/bpf/helpers.c, lib/kstrtox.c"},
 	{BPF_FUNC_strncmp, help_strncmp, "kernel/bpf/helpers.c"},
 	{BPF_FUNC_snprintf, help_snprintf, "kernel/bpf/helpers.c"},
 	/* what is known of here and now */

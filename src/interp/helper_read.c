@@ -131,11 +131,11 @@ int help_output_at_2(struct interp *m, struct call *c)
 	return put_output(m, c, c->arg[2], (uint32_t)c->arg[3]);
 }
 
-/* bpf_strtol(buf, len, flags, res): 8 bytes at r4. What the text means is the answer's. bpf_getsockopt() has the size in r5. */
+/* bpf_getsockopt(ctx, level, name, buf, size): to r4, r5 bytes. */
 int help_output_at_3(struct interp *m, struct call *c)
 {
 	c->result = answered(c, 0);
-	return put_output(m, c, c->arg[3], c->helper == BPF_FUNC_getsockopt ? (uint32_t)c->arg[4] : 8);
+	return put_output(m, c, c->arg[3], (uint32_t)c->arg[4]);
 }
 
 /* Arguments of a traced function lie in the context, 8 bytes each; how many there are, only the kernel knows: here as many as the context holds. */

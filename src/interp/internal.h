@@ -173,4 +173,5 @@ int help_dynptr_read(struct interp *m, struct call *c);
 int help_dynptr_write(struct interp *m, struct call *c);
 int help_dynptr_data(struct interp *m, struct call *c);
 int help_strncmp(struct interp *m, struct call *c);
+int help_strtol(struct interp *m, struct call *c);
 int help_snprintf(struct interp *m, struct call *c);

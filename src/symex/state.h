@@ -61,7 +61,8 @@ struct kg_state {
 		struct {
 			gboolean is;  /* the frame is a round of bpf_loop(), or of bpf_for_each_map_elem() */
 			int map;      /* of the latter, else -1 */
-			uint64_t i, n;
+			uint64_t i;
+			struct kg_word n; /* 64 bits */
 			guint target;
 			struct kg_word context;
 		} loop;

@@ -10,9 +10,11 @@
  */
 #include "state.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define MAX_SKIP 16 /* instructions of such a branch */
+#define MAX_LOOPS 8388608 /* BPF_MAX_LOOPS */
 
 extern const struct kg_algebra sx_step_algebra;
 
@@ -329,19 +331,27 @@ static void begin_round(struct kg_state *s, guint entry)
 	s->cpu.reg[4] = frame->loop.context;
 }
 
-static int begin_rounds(struct kg_state *s, int map, uint64_t n)
+/* Is there a round [i]? Where the number of rounds is unknown, both may be, as often as a branch back is followed. */
+static int has_round(struct kg_state *s, struct kg_word n, uint64_t i, gboolean *ret)
+{
+	if (n.term && i >= s->x->opts.max_unroll)
+		return state_end(s, "the loop at instruction %u was followed %u times, and could go on", s->cpu.pc, s->x->opts.max_unroll);
+	return state_decide(s, sx_op(s->x, KG_OP_ULT, 64, KG_WORD(i), n), ret);
+}
+
+static int begin_rounds(struct kg_state *s, int map, struct kg_word n)
 {
 	struct kg_word callback = s->cpu.reg[2], context = s->cpu.reg[3];
 	struct frame *frame;
+	gboolean has_first;
 	guint entry = 0;
-	uint64_t flags;
-	int r = state_number(s, s->cpu.reg[4], "the flags of a loop", &flags);
+	int r = has_round(s, n, 0, &has_first);
 
-	if (r == 0 && (flags || n > 8388608 || callback.term || callback.bits < KG_AT_CODE))
+	if (r == 0 && (callback.term || callback.bits < KG_AT_CODE))
 		r = state_end(s, "a loop that the kernel refuses");
 	if (r)
 		return r;
-	if (n == 0) {
+	if (!has_first) {
 		s->cpu.reg[0] = KG_WORD(0);
 		return 0;
 	}
@@ -361,27 +371,46 @@ static int begin_rounds(struct kg_state *s, int map, uint64_t n)
 	return 0;
 }
 
-/* bpf_loop(nr, callback, context, flags): the callback's frames, one after the other. The number of rounds has to be known. */
+/*
+ * bpf_loop(nr, callback, context, flags): the callback's frames, one after the other. Too many rounds are refused: the verifier puts the loop in place of the
+ * call, where r0 = -E2BIG is a 32-bit move (inline_bpf_loop(), Linux 6.18).
+ */
 static int begin_loop(struct kg_state *s)
 {
-	uint64_t n;
-	int r = state_number(s, sx_extend(s->x, sx_extract(s->x, s->cpu.reg[1], 31, 0), 32, 64), "the number of rounds of bpf_loop", &n);
+	struct kg_word n = sx_extend(s->x, sx_extract(s->x, s->cpu.reg[1], 31, 0), 32, 64);
+	gboolean is_long = FALSE;
+	uint64_t flags;
+	int r = state_number(s, s->cpu.reg[4], "the flags of bpf_loop", &flags);
 
-	return r ? r : begin_rounds(s, -1, n);
+	if (r == 0 && !flags)
+		r = state_decide(s, sx_op(s->x, KG_OP_ULT, 64, KG_WORD(MAX_LOOPS), n), &is_long);
+	if (r)
+		return r;
+	if (!flags && !is_long)
+		return begin_rounds(s, -1, n);
+	s->cpu.reg[0] = KG_WORD(flags ? (uint64_t)-EINVAL : (uint32_t)-E2BIG);
+	return 0;
 }
 
 /* bpf_for_each_map_elem(map, callback, context, flags): over an array. What other maps hold, and in which order, is not known. */
 static int begin_for_each(struct kg_state *s)
 {
 	const struct kg_map *m;
+	uint64_t flags;
 	int map, r = sx_map_of(s, s->cpu.reg[1], &map);
 
+	if (r == 0)
+		r = state_number(s, s->cpu.reg[4], "the flags of bpf_for_each_map_elem", &flags);
 	if (r)
 		return r;
+	if (flags) {
+		s->cpu.reg[0] = KG_WORD((uint64_t)-EINVAL);
+		return 0;
+	}
 	m = s->object->maps->pdata[map];
 	if (m->type != BPF_MAP_TYPE_ARRAY && m->type != BPF_MAP_TYPE_PERCPU_ARRAY)
 		return state_end(s, "which entries %s has is not known (bpf_for_each_map_elem)", m->name);
-	return begin_rounds(s, map, m->max_entries);
+	return begin_rounds(s, map, KG_WORD(m->max_entries));
 }
 
 /* *ret_ended: the program itself ended. */
@@ -394,15 +423,17 @@ static int leave_function(struct kg_state *s, gboolean *ret_ended)
 	if (*ret_ended)
 		return 0;
 	if (frame->loop.is) {
-		gboolean stops;
+		gboolean stops, has_next = FALSE;
 		guint entry = 0;
 		int r = state_decide(s, sx_op(s->x, KG_OP_NE, 64, result, KG_WORD(0)), &stops);
-		if (r == 0 && !stops && frame->loop.i + 1 < frame->loop.n)
+		if (r == 0 && !stops)
+			r = has_round(s, frame->loop.n, frame->loop.i + 1, &has_next);
+		if (r == 0 && has_next)
 			r = entry_of_round(s, frame->loop.map, frame->loop.i + 1, &entry);
 		if (r)
 			return r;
 		frame->loop.i++;
-		if (!stops && frame->loop.i < frame->loop.n) {
+		if (has_next) {
 			state_region(s, frame->stack)->is_gone = TRUE;
 			set_stack(s);
 			begin_round(s, entry);

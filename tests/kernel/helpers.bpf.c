@@ -733,4 +733,44 @@ SEC("cgroup_skb/egress") int packet_group(struct __sk_buff *skb)
 	return 1;
 }
 
+/* Of each text: what is returned in the upper half, the number in the lower one. */
+#define NUMBER(i, how, text, flags, type) do { \
+	static const char text_[24] = text; \
+	type number = 99; \
+	long r = how(text_, sizeof(text) - 1, flags, &number); \
+	o->n[i] = (__u64)r << 32 | (__u32)(number ^ number >> 32); \
+} while (0)
+
+SEC("raw_tp/x") int numbers(void *ctx)
+{
+	BEGIN;
+	NUMBER(0, bpf_strtol, " -12x", 0, long);
+	NUMBER(1, bpf_strtol, "0x1fz", 0, long);
+	NUMBER(2, bpf_strtol, "0x1f", 10, long);
+	NUMBER(3, bpf_strtol, "017", 0, long);
+	NUMBER(4, bpf_strtol, "ff", 16, long);
+	NUMBER(5, bpf_strtol, "abc", 10, long);
+	NUMBER(6, bpf_strtol, "9223372036854775808", 10, long);
+	NUMBER(7, bpf_strtol, "-9223372036854775808", 10, long);
+	NUMBER(8, bpf_strtoul, "18446744073709551615", 10, unsigned long);
+	NUMBER(9, bpf_strtoul, "18446744073709551616", 10, unsigned long);
+	NUMBER(10, bpf_strtoul, "-1", 10, unsigned long);
+	NUMBER(11, bpf_strtoul, "7", 7, unsigned long);
+	NUMBER(12, bpf_strtol, "  ", 10, long);
+	NUMBER(13, bpf_strtol, "-", 10, long);
+	NUMBER(14, bpf_strtol, "0x", 0, long);
+	NUMBER(15, bpf_strtol, "-9223372036854775809", 10, long);
+	return 0;
+}
+
+SEC("raw_tp/x") int turns(__u64 *ctx)
+{
+	__u64 sum = 0;
+	BEGIN;
+
+	o->n[0] = bpf_loop(ctx[0], add, &sum, 0); /* as often as an argument says */
+	o->n[1] = sum;
+	return 0;
+}
+
 char _license[] SEC("license") = "GPL";

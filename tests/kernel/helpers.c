@@ -48,7 +48,7 @@ static const struct { const char *program, *why; gboolean ends; } left_open[] = 
 	{"read_kernel", "reads that fail are taken for none", TRUE},
 	{"time", "other clocks are behind by what is not known", FALSE},
 	{"ns_pid", "the namespace's numbers", FALSE},
-	{"loops", "flags and numbers that bpf_loop() refuses", TRUE},
+	{"numbers", "what numbers texts say", FALSE},
 	{"for_each", "the order of a hash map", TRUE},
 	{"maps", "a full map", TRUE},
 	{"texts", "snprintf()", FALSE},
