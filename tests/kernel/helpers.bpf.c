@@ -102,6 +102,22 @@ struct {
 	__type(value, __u32);
 } devices SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, __u64);
+} group SEC(".maps");
+struct locked {
+	struct bpf_spin_lock lock;
+	__u32 n;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct locked);
+} with_lock SEC(".maps");
+
 struct { __u64 text, short_text, dev, ino; } given SEC(".data.given") = {1}; /* set by the test */
 int bss_array[8];
 const char constant[64] = "a constant text";
@@ -770,6 +786,33 @@ SEC("raw_tp/x") int turns(__u64 *ctx)
 
 	o->n[0] = bpf_loop(ctx[0], add, &sum, 0); /* as often as an argument says */
 	o->n[1] = sum;
+	return 0;
+}
+
+SEC("cgroup_skb/ingress") int group_storage(struct __sk_buff *skb)
+{
+	__u64 *p = bpf_get_local_storage(&group, 0), *q;
+	BEGIN;
+
+	o->n[0] = *p;
+	*p += 3;
+	q = bpf_get_local_storage(&group, 0);
+	o->n[1] = *q;
+	return 1;
+}
+
+SEC("tc") int lock(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct locked *l = bpf_map_lookup_elem(&with_lock, &zero);
+	BEGIN;
+
+	if (!l)
+		return 1;
+	bpf_spin_lock(&l->lock);
+	l->n += 5;
+	bpf_spin_unlock(&l->lock);
+	o->n[0] = l->n;
 	return 0;
 }
 
