@@ -81,9 +81,8 @@ static const struct {
 	kfunc_fn call;
 } kfuncs[] = {
 	{"bpf_rcu_read_lock", nothing},	    {"bpf_rcu_read_unlock", nothing},	   {"bpf_preempt_disable", nothing},
-	{"bpf_preempt_enable", nothing},    {"bpf_task_release", nothing},	   {"bpf_cgroup_release", nothing},
-	{"bpf_put_file", nothing},	    {"bpf_rdonly_cast", same},
-	{"bpf_iter_num_new", numbers_new},  {"bpf_iter_num_next", numbers_next},  {"bpf_iter_num_destroy", numbers_destroy},
+	{"bpf_preempt_enable", nothing},    {"bpf_rdonly_cast", same},		   {"bpf_iter_num_new", numbers_new},
+	{"bpf_iter_num_next", numbers_next}, {"bpf_iter_num_destroy", numbers_destroy},
 };
 
 int kfunc_call(struct interp *m, int kfunc, const uint64_t arg[5], uint64_t *ret)

@@ -282,20 +282,38 @@ static void of_struct(struct making *m, const char *context, guint n_otherwise)
 }
 
 /*
- * A context with a packet: data and data_end are addresses. The kernel's verifier rewrites these loads of 32 bits to pointers. Of a socket buffer, what lies
- * between the two is the linear part: the packet can be longer, and only helpers reach the rest.
+ * How long a packet is that can lie in several parts: of a socket buffer, what its context says; of xdp, programs that say so get such ("xdp.frags"). NULL: as
+ * its linear part.
  */
-static void of_packet(struct making *m, const char *type, guint n, guint data, guint data_end, guint length)
+static struct kg_input *whole_length(struct making *m, gboolean has_parts)
+{
+	struct kg_input *whole = field_of(m->event, "ctx->len");
+
+	if (!has_parts)
+		return NULL;
+	if (!whole)
+		whole = field_of(m->event, "context at byte 0");
+	if (!whole || ((struct context *)m->event->own)->data_at == 0) {
+		whole = input_new(m->x, m->event->index, 32, "u32", "whole packet length%s", suffix(m->x, m->event->index));
+		g_ptr_array_add(m->event->fields, whole);
+	}
+	kg_symex_assume(m->x, sx_op(m->x, KG_OP_ULE, 32, whole->word, KG_WORD(65535)));
+	return whole;
+}
+
+/*
+ * A context with a packet: data and data_end are addresses. The kernel's verifier rewrites these loads of 32 bits to pointers. What lies between the two is
+ * the linear part: the packet can be longer, and only helpers reach the rest.
+ */
+static void of_packet(struct making *m, const char *type, guint n, guint data, guint data_end, gboolean has_parts)
 {
 	struct context *context = m->event->own;
-	struct kg_input *size, *whole = NULL;
+	struct kg_input *size, *whole;
 
+	context->data_at = data;
+	context->data_end_at = data_end;
 	of_struct(m, type, n);
-	if (length != G_MAXUINT) {
-		whole = field_of(m->event, "ctx->len");
-		whole = whole ? whole : field_of(m->event, "context at byte 0");
-		kg_symex_assume(m->x, sx_op(m->x, KG_OP_ULE, 32, whole->word, KG_WORD(65535)));
-	}
+	whole = whole_length(m, has_parts);
 	size = input_new(m->x, m->event->index, 32, "u32", "packet length%s", suffix(m->x, m->event->index));
 	put(m, data, 4, KG_WORD(KG_AT_PACKET));
 	put(m, data_end, 4, sx_op(m->x, KG_OP_ADD, 32, KG_WORD(KG_AT_PACKET), size->word));
@@ -304,8 +322,6 @@ static void of_packet(struct making *m, const char *type, guint n, guint data, g
 	kg_symex_assume(m->x, sx_op(m->x, KG_OP_ULE, 32, size->word, whole ? whole->word : KG_WORD(65535)));
 	context->has_packet = TRUE;
 	context->whole_length = whole ? whole->word : size->word;
-	context->data_at = data;
-	context->data_end_at = data_end;
 }
 
 /* The hook's arguments, and behind them the result of the programs that ran before: kernel/bpf/trampoline.c, BPF_TRAMP_MODIFY_RETURN. */
@@ -322,17 +338,17 @@ static void of_hook(struct making *m)
 	input->is_signed = TRUE;
 }
 
-static void of_program_type(struct making *m, enum bpf_prog_type type)
+static void of_program_type(struct making *m, const struct kg_bpf_program *program)
 {
-	switch (type) {
+	switch (program->type) {
 	case BPF_PROG_TYPE_XDP:
-		of_packet(m, "struct xdp_md", 24, 0, 4, G_MAXUINT);
+		of_packet(m, "struct xdp_md", 24, 0, 4, program->section && strstr(program->section, "xdp.frags"));
 		return;
 	case BPF_PROG_TYPE_SOCKET_FILTER:
 	case BPF_PROG_TYPE_SCHED_CLS:
 	case BPF_PROG_TYPE_SCHED_ACT:
 	case BPF_PROG_TYPE_CGROUP_SKB:
-		of_packet(m, "struct __sk_buff", 192, 76, 80, 0);
+		of_packet(m, "struct __sk_buff", 192, 76, 80, TRUE);
 		return;
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
 		of_struct(m, "struct bpf_sock_addr", 72);
@@ -378,7 +394,7 @@ static void make_context(struct making *m, const struct kg_bpf_program *program)
 		of_perf_event(m);
 		return;
 	default:
-		of_program_type(m, program->type);
+		of_program_type(m, program);
 	}
 }
 

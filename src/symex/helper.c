@@ -13,7 +13,7 @@
 
 struct kg_word helper_answered(struct call *c, struct kg_word result, struct kg_word *output, guint n_output)
 {
-	struct answer answer = {.helper = c->helper, .nth = c->s->calls[c->helper & 255], .event = c->s->event->index,
+	struct answer answer = {.helper = c->helper, .nth = c->s->calls[c->helper & 255], .run = c->s->run,
 				.result = result, .output = output, .n_output = n_output};
 
 	g_array_append_val(c->s->answers, answer);
@@ -22,7 +22,7 @@ struct kg_word helper_answered(struct call *c, struct kg_word result, struct kg_
 
 struct kg_word helper_unknown(struct call *c, guint i)
 {
-	struct kg_word in[3] = {KG_WORD(c->s->event->index), KG_WORD(c->s->calls[c->helper & 255]), KG_WORD(i)};
+	struct kg_word in[3] = {KG_WORD(c->s->run), KG_WORD(c->s->calls[c->helper & 255]), KG_WORD(i)}; /* two programs can run on one event */
 	static const unsigned widths[3] = {32, 32, 32};
 	const char *name = kg_helper_name(c->helper);
 

@@ -68,13 +68,13 @@ static void add_entries(struct kg_symex *x, struct kg_world *world, const struct
 	}
 }
 
-static void add_answers(struct kg_symex *x, struct kg_world *world, const struct kg_state *s, guint event)
+static void add_answers(struct kg_symex *x, struct kg_world *world, const struct kg_state *s)
 {
 	for (guint i = 0; i < s->answers->len; i++) {
 		const struct answer *answer = &g_array_index(s->answers, struct answer, i);
 		struct kg_answer_of_helper *own;
 
-		if (answer->event != event)
+		if (answer->run != s->run)
 			continue;
 		own = g_new0(struct kg_answer_of_helper, 1);
 		own->helper = answer->helper;
@@ -131,7 +131,7 @@ struct kg_world *kg_symex_world(struct kg_symex *x, const struct kg_object *obje
 		add_packet(x, world, event);
 	for (guint i = 0; i < path->reads->len; i++)
 		add_read(x, world, path->reads->pdata[i]);
-	add_answers(x, world, path->state, event->index);
+	add_answers(x, world, path->state);
 	add_entries(x, world, path->state);
 	world->task = solver_value(x->solver, thread->task);
 	world->pid_tgid = solver_value(x->solver, thread->pid_tgid);

@@ -89,7 +89,7 @@ struct kg_state {
 struct answer {
 	int helper;
 	guint nth;
-	guint event;
+	guint run; /* kg_state.run */
 	struct kg_word result;
 	struct kg_word *output; /* bytes, or NULL; owned by x */
 	guint n_output;
