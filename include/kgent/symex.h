@@ -40,6 +40,9 @@ struct kg_symex *kg_symex_free(struct kg_symex *x);
 /** Let the questions that all executors of this process are asking just now end as unknown. From any thread; not from a signal handler. */
 void kg_symex_interrupt(void);
 
+/** Has the helper a model? Where it was read from: kg_interp_helper_source(). */
+gboolean kg_symex_has_helper(int helper);
+
 /** What memory an event's program sees of maps when tracing has just begun, or at any time. */
 enum kg_maps_at_first {
 	KG_MAPS_ANY,   /**< an entry may be there or not, and may hold anything */

@@ -682,7 +682,10 @@ static int tail_call(struct call *c)
 
 /* ---------------------------------------------------------------- the table */
 
-/* kernel/bpf/helpers.c, kernel/trace/bpf_trace.c, net/core/filter.c of Linux 6.18 where no other file is named. */
+/*
+ * kernel/bpf/helpers.c, kernel/trace/bpf_trace.c, net/core/filter.c of Linux 6.18 where no other file is named; kg_interp_helper_source() names that of each. A
+ * helper has a model here if and only if the interpreter has one (tests/kernel/tools.c).
+ */
 static const struct model {
 	helper_fn fn;
 	int which; /* see the model: 'k' kernel memory, 'u' user memory; 'w' 32 bits; 'l', 'x', 'z' what a result means */
@@ -742,6 +745,13 @@ static const struct model {
 	[BPF_FUNC_csum_diff] = {other_number}, [BPF_FUNC_redirect] = {model_redirect}, [BPF_FUNC_redirect_peer] = {model_redirect},
 	[BPF_FUNC_redirect_neigh] = {model_redirect}, [BPF_FUNC_redirect_map] = {model_redirect_map},
 };
+
+gboolean kg_symex_has_helper(int helper)
+{
+	if (helper == BPF_FUNC_loop || helper == BPF_FUNC_for_each_map_elem) /* symex.c: their callbacks are functions of the program */
+		return TRUE;
+	return helper > 0 && helper < (int)G_N_ELEMENTS(models) && models[helper].fn;
+}
 
 int sx_helper_call(struct kg_state *s, int helper)
 {

@@ -246,6 +246,20 @@ static guint test_package(const char *package)
 	return n_cases - before;
 }
 
+/* A path of one executor that the other can't follow is never replayed. */
+static void test_same_helpers(void)
+{
+	g_autoptr(GString) why = g_string_new(NULL);
+
+	for (int helper = 1; kg_helper_name(helper); helper++)
+		if (!kg_interp_helper_source(helper) != !kg_symex_has_helper(helper))
+			g_string_append_printf(why, " %s (%s)", kg_helper_name(helper), kg_symex_has_helper(helper) ? "not in the interpreter" : "only there");
+	if (why->len)
+		not_ok("both executors model the same helpers", why->str);
+	else
+		ok("both executors model the same helpers");
+}
+
 int main(void)
 {
 	static const char *const packages[] = {"bpftrace", "libbpf-tools"};
@@ -254,6 +268,7 @@ int main(void)
 	for (guint i = 0; i < G_N_ELEMENTS(packages); i++)
 		if (!test_package(packages[i]))
 			skip(packages[i], "this package is not installed");
+	test_same_helpers();
 	printf("# %u runs; %u programs for all states: %u paths, a bound was reached in %u\n1..%u\n", n_runs, n_programs, n_paths, n_bounded, n_cases);
 	kg_profile_free(profile);
 	return n_failed != 0;
