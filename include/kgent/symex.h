@@ -94,7 +94,7 @@ struct kg_event {
 	GPtrArray *fields;           /**< struct kg_input *: the context's fields by name */
 	const struct kg_object *object; /**< whose program it is of */
 	struct kg_word context;      /**< address of the context */
-	const struct kg_input *packet_length; /**< of packet programs: bytes; else NULL */
+	const struct kg_input *packet_length; /**< of packet programs: bytes from data to data_end; else NULL */
 	/* the executor's own */
 	void *own;
 };

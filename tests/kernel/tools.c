@@ -81,8 +81,8 @@ static gboolean is_bound(const char *why)
 }
 
 struct seeing {
-	char *why; /* the first end of a path that is no bound; owned */
-	gboolean is_bounded;
+	char *why;   /* the first end of a path that is no bound; owned */
+	char *bound; /* the first one that is; owned */
 };
 
 static void at_end(const struct kg_path *path, void *user)
@@ -92,14 +92,14 @@ static void at_end(const struct kg_path *path, void *user)
 	n_paths++;
 	if (path->is_complete)
 		return;
-	if (is_bound(path->why))
-		s->is_bounded = TRUE;
-	else if (!s->why)
+	if (is_bound(path->why) && !s->bound)
+		s->bound = g_strdup(path->why);
+	else if (!is_bound(path->why) && !s->why)
 		s->why = g_strdup(path->why);
 }
 
 /* NULL, or why a path did not come to its end; owned. */
-static char *look_at_one(const struct kg_object *o, guint which)
+static char *look_at_one(const char *name, const struct kg_object *o, guint which)
 {
 	struct kg_symex *x = kg_symex_new(&(struct kg_symex_opts){.profile = profile, .total_ms = PROGRAM_MS, .solver_ms = PROGRAM_MS, .max_unroll = 8});
 	_cleanup_error_ struct kg_error err = {0};
@@ -111,12 +111,15 @@ static char *look_at_one(const struct kg_object *o, guint which)
 	if (!event)
 		s.why = g_strdup(err.msg);
 	else if (kg_symex_run(x, o, which, event, start, at_end, &s, &err) < 0)
-		s.is_bounded = TRUE;
+		s.bound = s.bound ? s.bound : g_strdup(err.msg);
 	n_programs++;
-	n_bounded += s.is_bounded;
+	n_bounded += s.bound != NULL;
+	if (s.bound)
+		printf("# %s: %s: %s\n", name, ((struct kg_bpf_program *)o->programs->pdata[which])->attach, s.bound);
 	if (s.why)
 		why = g_strdup_printf("%s: %s", ((struct kg_bpf_program *)o->programs->pdata[which])->attach, s.why);
 	g_free(s.why);
+	g_free(s.bound);
 	kg_state_free(start);
 	kg_symex_free(x);
 	return why;
@@ -141,7 +144,7 @@ static void test_object(const char *name, const struct kg_object *o)
 			}
 		}
 	for (guint i = 0; i < o->programs->len; i++) {
-		g_autofree char *why = look_at_one(o, i);
+		g_autofree char *why = look_at_one(name, o, i);
 
 		if (!why)
 			continue;
