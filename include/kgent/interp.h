@@ -49,6 +49,7 @@ struct kg_map_entry {
 struct kg_world {
 	GBytes *context;   /**< what r1 points to; for packet programs the context's fields data and data_end are set by the interpreter */
 	GBytes *packet;    /**< or NULL */
+	guint packet_beyond; /**< so many bytes at its end lie beyond the linear part, behind data_end: only helpers reach them */
 	struct kg_bytes_at memory[KG_SPACES];
 	GPtrArray *answers;/**< struct kg_answer_of_helper *; a call that is not in it is answered 0 (time: 1 ns later than before) */
 	GPtrArray *entries;/**< struct kg_map_entry *: what the maps hold */

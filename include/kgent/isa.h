@@ -82,6 +82,8 @@ enum kg_flow {
 	KG_FLOW_HELPER,   /**< call helper [number]; arguments in r1 to r5, result to r0; pc is the next one */
 	KG_FLOW_KFUNC,    /**< call the kernel function with BTF id [number] */
 	KG_FLOW_FUNCTION, /**< call the program's own function at [target]; returns to pc */
+	KG_FLOW_OLD_LOAD, /**< LD_ABS, LD_IND: the number of [number] bytes at [condition] (32 bits) of the packet, big endian, goes to r0; where the
+			       packet has none there, the function ends with r0 = 0. r1 to r5 are lost */
 	KG_FLOW_EXIT,     /**< r0 is the result of the function, or of the program */
 	KG_FLOW_MAY_GOTO, /**< to pc, the next one; to [target] when the budget of turns that the kernel gives a loop is used up (BPF_MAX_LOOPS,
 			       8,388,608; or a quarter of a second) */
@@ -102,7 +104,7 @@ struct kg_cpu {
  *
  * @param self handed to algebra and memory
  * @return 0; -KG_E_PARSE: not an instruction (opcode, register, reserved field, or jump out of range), or pc is behind the end;
- *         -KG_E_UNSUPPORTED: one of the old packet loads (LD_ABS, LD_IND) or an arena's address cast; the errors of memory's calls
+ *         -KG_E_UNSUPPORTED: an arena's address cast, a call through a register; the errors of memory's calls
  */
 int kg_isa_step(const struct bpf_insn *insns, gsize n, struct kg_cpu *cpu, const struct kg_algebra *algebra, const struct kg_memory_ops *memory,
 		void *self, struct kg_step *ret, struct kg_error *err);

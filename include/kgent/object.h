@@ -50,6 +50,8 @@ struct kg_object {
 	GPtrArray *programs; /**< struct kg_bpf_program * */
 	GPtrArray *maps;     /**< struct kg_map *; ld_imm64 with BPF_PSEUDO_MAP_FD or BPF_PSEUDO_MAP_VALUE names one by its index in imm (it is
 				  within the array) */
+	GPtrArray *kfuncs;   /**< char *: names of kernel functions; a call of one (BPF_PSEUDO_KFUNC_CALL) names it by its index here in imm. NULL: imm is
+				  the kernel's own number */
 	struct btf *btf;     /**< the object's own, or NULL. Owned */
 	GBytes *file;        /**< the ELF file; keeps borrowed strings alive */
 	GStringChunk *strings;

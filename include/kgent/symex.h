@@ -10,7 +10,9 @@
  *  - kernel and user memory do not change during one execution (also not between the events of one scenario); memory that can't be read gives zeros,
  *    to the program as to the contract;
  *  - time stands still within one run and does not go back between runs; it is not 0, and the machine does not sleep (all clocks since boot are one);
+ *  - what acts on the system succeeds (a record, an update of a map, a signal): a failure is a loss;
  *  - one event at a time: other CPUs do not interfere;
+ *  - the kernel cuts off no loop with may_goto, and a packet's metadata (data_meta) is not looked into;
  *  - the kernel's verifier accepts the program: what it forbids is not looked for again.
  * A helper without a model, and every bound that was reached, ends a path as "not complete" with the reason: what depends on it is unknown.
  */
@@ -37,6 +39,9 @@ struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts);
 struct kg_symex *kg_symex_free(struct kg_symex *x);
 /** Let the questions that all executors of this process are asking just now end as unknown. From any thread; not from a signal handler. */
 void kg_symex_interrupt(void);
+
+/** Has the helper a model? Where it was read from: kg_interp_helper_source(). */
+gboolean kg_symex_has_helper(int helper);
 
 /** What memory an event's program sees of maps when tracing has just begun, or at any time. */
 enum kg_maps_at_first {
@@ -89,7 +94,7 @@ struct kg_event {
 	GPtrArray *fields;           /**< struct kg_input *: the context's fields by name */
 	const struct kg_object *object; /**< whose program it is of */
 	struct kg_word context;      /**< address of the context */
-	const struct kg_input *packet_length; /**< of packet programs: bytes; else NULL */
+	const struct kg_input *packet_length; /**< of packet programs: bytes from data to data_end; else NULL */
 	/* the executor's own */
 	void *own;
 };
@@ -105,6 +110,7 @@ struct kg_path {
 	struct kg_word result;       /**< r0 */
 	gboolean is_complete;
 	const char *why;             /**< if not */
+	gboolean is_left;            /**< not complete, because a tail call went on to another program: all effects up to there did happen */
 	const GPtrArray *reads;      /**< struct kg_read *: of this and all earlier runs on the path */
 };
 typedef void (*kg_path_fn)(const struct kg_path *path, void *user);
@@ -136,6 +142,8 @@ GArray *kg_symex_decisions(const struct kg_path *path);
 /** The event that kg_symex_read() and contracts' names are about from here on. kg_symex_event() sets it to the new one. */
 void kg_symex_look_at(struct kg_symex *x, const struct kg_event *event);
 const struct kg_event *kg_symex_looked_at(const struct kg_symex *x);
+/** The region of words that contracts make of a packet's beginning: so an address that is not a number is known to point into the packet. */
+#define KG_REGION_PACKET 0xffffffffu
 /** Read memory as a probe read does, for contracts: named and remembered on no path. Addresses in the context read that of the event looked at. */
 int kg_symex_read(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n_bytes, struct kg_word *ret);
 /** The byte [i] of the text at [address]: 0 behind its NUL. */

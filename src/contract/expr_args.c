@@ -3,8 +3,8 @@
  *
  *	tracepoint              the record, each field at its offset
  *	kprobe, uprobe, ret-    struct pt_regs: the registers of the calling convention
- *	fentry, fexit, lsm,     an array of 64-bit words; fexit's result is behind the arguments
- *	raw tracepoint
+ *	fentry, fexit, lsm,     an array of 64-bit words; fexit's result is behind the arguments, and so is at a security hook the result of the
+ *	raw tracepoint          programs that ran before (retval)
  *	xdp, tc, ...            a struct of the kernel's interface
  *
  * System calls have fields of 8 bytes whose type is narrower ("int fd"). bpftrace takes some of these types as 64 bits (wide_types), the others
@@ -130,6 +130,15 @@ static void context_struct(GPtrArray *list, struct kg_profile *profile, const ch
 	}
 }
 
+static void hook(GPtrArray *list, const GPtrArray *fields)
+{
+	struct kg_field result = {.type = "int", .size = 4, .is_signed = TRUE};
+
+	words(list, fields, FALSE);
+	if (fields)
+		add(list, "retval", 8 * fields->len, &result);
+}
+
 static void result_of(GPtrArray *list, struct kg_profile *profile, const struct kg_contract_point *p)
 {
 	const struct abi *abi = abi_of(profile);
@@ -141,7 +150,7 @@ static void result_of(GPtrArray *list, struct kg_profile *profile, const struct 
 GPtrArray *kg_expr_arguments(const struct kg_contract_point *p, struct kg_profile *profile)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
-	g_autofree char *hook = p->type == BPF_PROG_TYPE_LSM ? g_strconcat("bpf_lsm_", p->target, NULL) : NULL;
+	g_autofree char *function = p->type == BPF_PROG_TYPE_LSM ? g_strconcat("bpf_lsm_", p->target, NULL) : NULL;
 
 	switch (p->kind) {
 	case KG_PROBE_TRACEPOINT: record(list, profile, kg_profile_fields(profile, p->kind, p->target)); break;
@@ -153,8 +162,8 @@ GPtrArray *kg_expr_arguments(const struct kg_contract_point *p, struct kg_profil
 	case KG_PROBE_FEXIT: words(list, kg_profile_fields(profile, p->kind, p->target), FALSE); break;
 	case KG_PROBE_RAWTRACEPOINT: words(list, kg_profile_fields(profile, p->kind, p->target), TRUE); break;
 	case KG_PROBE_NONE:
-		if (hook)
-			words(list, kg_profile_fields(profile, KG_PROBE_FENTRY, hook), FALSE);
+		if (function)
+			hook(list, kg_profile_fields(profile, KG_PROBE_FENTRY, function));
 		else if (p->context)
 			context_struct(list, profile, p->context);
 		break;

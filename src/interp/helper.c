@@ -79,6 +79,14 @@ static int answer_u32(struct interp *m, struct call *c)
 	return 0;
 }
 
+/* What it changes is not kept here. */
+static int act(struct interp *m, struct call *c)
+{
+	effect_add(m, KG_BPF_OTHER, -1)->number = KG_WORD((uint64_t)c->helper);
+	c->result = answered(c, 0);
+	return 0;
+}
+
 struct model {
 	int helper;
 	helper_fn call;
@@ -90,6 +98,11 @@ static const struct model models[] = {
 	{BPF_FUNC_map_lookup_elem, help_map_lookup, "kernel/bpf/helpers.c, hashtab.c, arraymap.c"},
 	{BPF_FUNC_map_update_elem, help_map_update, "kernel/bpf/helpers.c, hashtab.c, arraymap.c"},
 	{BPF_FUNC_map_delete_elem, help_map_delete, "kernel/bpf/helpers.c, hashtab.c, arraymap.c"},
+	{BPF_FUNC_map_lookup_percpu_elem, help_map_lookup_percpu, "kernel/bpf/helpers.c, hashtab.c, arraymap.c"},
+	{BPF_FUNC_map_push_elem, help_map_push, "kernel/bpf/queue_stack_maps.c, bloom_filter.c"},
+	{BPF_FUNC_map_pop_elem, help_map_pop, "kernel/bpf/queue_stack_maps.c"},
+	{BPF_FUNC_map_peek_elem, help_map_pop, "kernel/bpf/queue_stack_maps.c, bloom_filter.c"},
+	{BPF_FUNC_get_local_storage, help_local_storage, "kernel/bpf/cgroup.c, local_storage.c"},
 	{BPF_FUNC_for_each_map_elem, help_for_each, "kernel/bpf/bpf_iter.c, hashtab.c, arraymap.c"},
 	{BPF_FUNC_task_storage_get, help_storage_get, "kernel/bpf/bpf_task_storage.c"},
 	{BPF_FUNC_task_storage_delete, help_storage_delete, "kernel/bpf/bpf_task_storage.c"},
@@ -120,8 +133,8 @@ static const struct model models[] = {
 	{BPF_FUNC_read_branch_records, help_output_at_1, "kernel/trace/bpf_trace.c"},
 	{BPF_FUNC_perf_event_read_value, help_output_at_2, "kernel/trace/bpf_trace.c"},
 	{BPF_FUNC_get_func_arg, help_func_arg, "kernel/trace/bpf_trace.c"},
-	{BPF_FUNC_strtol, help_output_at_3, "kernel/bpf/helpers.c"},
-	{BPF_FUNC_strtoul, help_output_at_3, "kernel/bpf/helpers.c"},
+	{BPF_FUNC_strtol, help_strtol, "kernel/bpf/helpers.c, lib/kstrtox.c"},
+	{BPF_FUNC_strtoul, help_strtol, "kernel/bpf/helpers.c, lib/kstrtox.c"},
 	{BPF_FUNC_strncmp, help_strncmp, "kernel/bpf/helpers.c"},
 	{BPF_FUNC_snprintf, help_snprintf, "kernel/bpf/helpers.c"},
 	/* what is known of here and now */
@@ -152,6 +165,24 @@ static const struct model models[] = {
 	{BPF_FUNC_skb_cgroup_id, answer_only, "net/core/filter.c"},
 	{BPF_FUNC_get_hash_recalc, answer_u32, "net/core/filter.c"},
 	{BPF_FUNC_get_retval, answer_only, "kernel/bpf/cgroup.c"},
+	{BPF_FUNC_setsockopt, act, "net/core/filter.c"},
+	{BPF_FUNC_sock_ops_cb_flags_set, act, "net/core/filter.c"},
+	{BPF_FUNC_getsockopt, help_output_at_3, "net/core/filter.c"},
+	{BPF_FUNC_fib_lookup, help_output_at_1, "net/core/filter.c"},
+	{BPF_FUNC_get_netns_cookie, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_skb_cgroup_classid, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_skb_ancestor_cgroup_id, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_sk_cgroup_id, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_sk_ancestor_cgroup_id, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_task_pt_regs, answer_only, "kernel/trace/bpf_trace.c"},
+	{BPF_FUNC_sk_fullsock, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_tcp_sock, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_skc_to_tcp6_sock, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_skc_to_tcp_sock, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_skc_to_tcp_timewait_sock, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_skc_to_tcp_request_sock, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_skc_to_udp6_sock, answer_only, "net/core/filter.c"},
+	{BPF_FUNC_skc_to_unix_sock, answer_only, "net/core/filter.c"},
 	/* what others see */
 	{BPF_FUNC_perf_event_output, help_perf_output, "kernel/trace/bpf_trace.c"},
 	{BPF_FUNC_skb_output, help_perf_output, "net/core/filter.c"},
@@ -169,7 +200,23 @@ static const struct model models[] = {
 	{BPF_FUNC_send_signal_thread, help_signal, "kernel/trace/bpf_trace.c"},
 	{BPF_FUNC_override_return, help_override, "kernel/trace/bpf_trace.c"},
 	{BPF_FUNC_set_retval, help_set_retval, "kernel/bpf/cgroup.c"},
+	/* memory with a size */
+	{BPF_FUNC_dynptr_from_mem, help_dynptr_from_mem, "kernel/bpf/helpers.c"},
+	{BPF_FUNC_ringbuf_reserve_dynptr, help_dynptr_reserve, "kernel/bpf/ringbuf.c"},
+	{BPF_FUNC_ringbuf_submit_dynptr, help_dynptr_submit, "kernel/bpf/ringbuf.c"},
+	{BPF_FUNC_ringbuf_discard_dynptr, help_dynptr_submit, "kernel/bpf/ringbuf.c"},
+	{BPF_FUNC_dynptr_read, help_dynptr_read, "kernel/bpf/helpers.c"},
+	{BPF_FUNC_dynptr_write, help_dynptr_write, "kernel/bpf/helpers.c"},
+	{BPF_FUNC_dynptr_data, help_dynptr_data, "kernel/bpf/helpers.c"},
 	/* packets */
+	{BPF_FUNC_xdp_load_bytes, help_xdp_load, "net/core/filter.c"},
+	{BPF_FUNC_xdp_store_bytes, help_xdp_store, "net/core/filter.c"},
+	{BPF_FUNC_xdp_get_buff_len, help_packet_length, "net/core/filter.c"},
+	{BPF_FUNC_skb_pull_data, help_pull, "net/core/filter.c"},
+	{BPF_FUNC_redirect, help_redirect, "net/core/filter.c"},
+	{BPF_FUNC_redirect_peer, help_redirect, "net/core/filter.c"},
+	{BPF_FUNC_redirect_neigh, help_redirect, "net/core/filter.c"},
+	{BPF_FUNC_redirect_map, help_redirect, "kernel/bpf/devmap.c, cpumap.c, include/linux/filter.h"},
 	{BPF_FUNC_skb_load_bytes, help_skb_load, "net/core/filter.c"},
 	{BPF_FUNC_skb_store_bytes, help_skb_store, "net/core/filter.c"},
 	{BPF_FUNC_csum_diff, help_csum_diff, "net/core/filter.c"},

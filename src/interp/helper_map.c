@@ -45,6 +45,70 @@ int help_map_update(struct interp *m, struct call *c)
 	return 0;
 }
 
+/* Of this CPU: what others hold is no part of a world. */
+int help_map_lookup_percpu(struct interp *m, struct call *c)
+{
+	if ((uint32_t)c->arg[2] != m->world->cpu)
+		return interp_stop(m, "the entry of another CPU is asked for");
+	return help_map_lookup(m, c);
+}
+
+/* The group that the program is attached to has always one. */
+int help_local_storage(struct interp *m, struct call *c)
+{
+	static const guint8 group[64];
+	struct map_state *s;
+	struct map_entry *e;
+	g_autofree guint8 *zeros = NULL;
+
+	if (map_of(m, c->arg[0], &s) < 0)
+		return -1;
+	e = map_find(m, s, group);
+	zeros = g_malloc0(s->map->value_size);
+	if (!e)
+		map_set(m, s, group, zeros, BPF_ANY, &e);
+	c->result = e ? e->value->base : 0;
+	return 0;
+}
+
+/* Queues and stacks keep values in order; a bloom filter keeps which were pushed (the kernel's says yes to some others, too). */
+int help_map_push(struct interp *m, struct call *c)
+{
+	struct map_state *s;
+	const guint8 *value, *is_set;
+	struct kg_bpf_effect *effect;
+
+	if (queue_of(m, c->arg[0], &s) < 0 || memory_get(m, c->arg[1], s->map->value_size, &value, &is_set) < 0)
+		return -1;
+	if (c->answer)
+		c->result = c->answer->result;
+	else
+		c->result = (uint64_t)queue_push(s, value, c->arg[2]);
+	if (c->result)
+		return 0;
+	effect = effect_add(m, KG_BPF_OTHER, s->index);
+	effect->number = KG_WORD((uint64_t)c->helper);
+	effect_set_value(effect, value, is_set, s->map->value_size);
+	return 0;
+}
+
+int help_map_pop(struct interp *m, struct call *c)
+{
+	struct map_state *s;
+	const guint8 *asked;
+	g_autofree guint8 *value = NULL;
+
+	if (queue_of(m, c->arg[0], &s) < 0 || memory_get(m, c->arg[1], s->map->value_size, &asked, NULL) < 0)
+		return -1;
+	if (c->answer) {
+		c->result = c->answer->result;
+		return c->answer->output ? put_output(m, c, c->arg[1], s->map->value_size) : 0;
+	}
+	value = g_memdup2(asked, s->map->value_size);
+	c->result = (uint64_t)queue_pop(s, value, c->helper == BPF_FUNC_map_pop_elem);
+	return interp_memory_put(m, c->arg[1], value, s->map->value_size);
+}
+
 int help_map_delete(struct interp *m, struct call *c)
 {
 	struct map_state *s;

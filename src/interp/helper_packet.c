@@ -19,6 +19,69 @@ int help_skb_load(struct interp *m, struct call *c)
 	return memory_zero(m, c->arg[2], n);
 }
 
+/* xdp_load_bytes() does not clear what it can't fill. */
+int help_xdp_load(struct interp *m, struct call *c)
+{
+	uint64_t offset = (uint32_t)c->arg[1], n = (uint32_t)c->arg[3];
+
+	if (is_in_packet(m, offset, n))
+		return interp_memory_put(m, c->arg[2], m->packet.bytes + offset, n);
+	c->result = (uint64_t)-EINVAL;
+	return 0;
+}
+
+int help_xdp_store(struct interp *m, struct call *c)
+{
+	uint64_t offset = (uint32_t)c->arg[1], n = (uint32_t)c->arg[3];
+	const guint8 *bytes;
+
+	if (memory_get(m, c->arg[2], n, &bytes, NULL) < 0)
+		return -1;
+	if (is_in_packet(m, offset, n))
+		memmove(m->packet.bytes + offset, bytes, n);
+	else
+		c->result = (uint64_t)-EINVAL;
+	return 0;
+}
+
+int help_packet_length(struct interp *m, struct call *c)
+{
+	c->result = m->packet.size;
+	return 0;
+}
+
+/* At least that much is between data and data_end then; the answer's output says how much (32 bits), else all that there is. */
+int help_pull(struct interp *m, struct call *c)
+{
+	uint32_t n = (uint32_t)c->arg[1], linear = (uint32_t)m->packet.size;
+	gsize have = 0;
+	const void *bytes = c->answer && c->answer->output ? g_bytes_get_data(c->answer->output, &have) : NULL;
+
+	if (have == sizeof(linear))
+		memcpy(&linear, bytes, sizeof(linear));
+	if (n > m->packet.size || (c->answer && (int64_t)c->answer->result < 0)) {
+		c->result = c->answer && c->answer->result ? c->answer->result : (uint64_t)-ENOMEM;
+		return 0;
+	}
+	m->packet_linear = MIN(MAX(m->packet_linear, MAX(n, linear)), m->packet.size);
+	return 0;
+}
+
+/* What the program is to return: XDP_REDIRECT or XDP_ABORTED; TC_ACT_REDIRECT or, with flags that are none, TC_ACT_SHOT. */
+int help_redirect(struct interp *m, struct call *c)
+{
+	uint64_t flags = c->arg[c->helper == BPF_FUNC_redirect_neigh ? 3 : 1], allowed = c->helper == BPF_FUNC_redirect ? BPF_F_INGRESS : 0;
+
+	if (c->helper == BPF_FUNC_redirect_map)
+		c->result = answered(c, c->arg[2] & 3);
+	else if (m->program->type == BPF_PROG_TYPE_XDP)
+		c->result = flags ? XDP_ABORTED : XDP_REDIRECT;
+	else
+		c->result = flags & ~allowed ? 2 : 7;
+	effect_add(m, KG_BPF_OTHER, -1)->number = KG_WORD((uint64_t)c->helper);
+	return 0;
+}
+
 /* Without flags: no checksum or hash is kept here that they could change. */
 int help_skb_store(struct interp *m, struct call *c)
 {

@@ -52,7 +52,15 @@ int help_probe_read(struct interp *m, struct call *c)
 	return interp_memory_put(m, c->arg[0], bytes, n);
 }
 
-/* Bytes behind the NUL stay as they are. The result counts the NUL. */
+/* Of a text of the process, the rest of the word of 8 bytes with the NUL in it is cleared if the buffer has all of it: lib/strncpy_from_user.c. */
+static gsize cleared(enum kg_space space, gsize len, gsize n)
+{
+	gsize end = (len & ~(gsize)7) + 8;
+
+	return space == KG_SPACE_USER && end <= n ? end : len;
+}
+
+/* Other bytes behind the NUL stay as they are. The result counts the NUL. */
 int help_probe_read_str(struct interp *m, struct call *c)
 {
 	gsize n, len = 0;
@@ -71,7 +79,7 @@ int help_probe_read_str(struct interp *m, struct call *c)
 	while (len + 1 < n && (bytes[len] = memory_peek(m, space, c->arg[2] + len)))
 		len++;
 	c->result = len + 1;
-	return interp_memory_put(m, c->arg[0], bytes, len + 1);
+	return interp_memory_put(m, c->arg[0], bytes, MAX(len + 1, cleared(space, len, n)));
 }
 
 int help_comm(struct interp *m, struct call *c)
@@ -123,11 +131,11 @@ int help_output_at_2(struct interp *m, struct call *c)
 	return put_output(m, c, c->arg[2], (uint32_t)c->arg[3]);
 }
 
-/* bpf_strtol(buf, len, flags, res): 8 bytes at r4. What the text means is the answer's. */
+/* bpf_getsockopt(ctx, level, name, buf, size): to r4, r5 bytes. */
 int help_output_at_3(struct interp *m, struct call *c)
 {
 	c->result = answered(c, 0);
-	return put_output(m, c, c->arg[3], 8);
+	return put_output(m, c, c->arg[3], (uint32_t)c->arg[4]);
 }
 
 /* Arguments of a traced function lie in the context, 8 bytes each; how many there are, only the kernel knows: here as many as the context holds. */

@@ -27,6 +27,70 @@ int help_strncmp(struct interp *m, struct call *c)
 	return 0;
 }
 
+/* _parse_integer_fixup_radix() and _parse_integer() of lib/kstrtox.c: how many characters, 0: none; *ret_overflows. */
+static gsize parse_digits(const char *text, guint base, uint64_t *ret, gboolean *ret_overflows)
+{
+	gsize at = 0, prefix = 0;
+
+	if (!base)
+		base = text[0] != '0' ? 10 : g_ascii_tolower(text[1]) == 'x' && g_ascii_isxdigit(text[2]) ? 16 : 8;
+	if (base == 16 && text[0] == '0' && g_ascii_tolower(text[1]) == 'x')
+		prefix = 2;
+	*ret = 0;
+	*ret_overflows = FALSE;
+	for (at = prefix; g_ascii_isxdigit(text[at]) && (guint)g_ascii_xdigit_value(text[at]) < base; at++) {
+		guint digit = (guint)g_ascii_xdigit_value(text[at]);
+
+		*ret_overflows |= *ret > (UINT64_MAX - digit) / base;
+		*ret = *ret * base + digit;
+	}
+	return at == prefix ? 0 : at;
+}
+
+/* What bpf_strtol() or bpf_strtoul() return: how many characters were read, or an error. */
+static int64_t number_of(const guint8 *bytes, gsize n, uint64_t flags, gboolean is_signed, uint64_t *ret)
+{
+	char text[64] = "";
+	gboolean is_negative, overflows;
+	gsize skip = 0, digits;
+	guint base = (guint)(flags & 0x1f); /* BPF_STRTOX_BASE_MASK */
+
+	*ret = 0;
+	if (!n || flags > 0x1f || (base && base != 8 && base != 10 && base != 16))
+		return -EINVAL;
+	while (skip < n && g_ascii_isspace((char)bytes[skip]))
+		skip++;
+	is_negative = skip < n && bytes[skip] == '-';
+	skip += is_negative;
+	memcpy(text, bytes + skip, MIN(n - skip, sizeof(text) - 1));
+	digits = parse_digits(text, base, ret, &overflows);
+	if (!overflows && digits && is_signed)
+		overflows = is_negative ? *ret > (uint64_t)INT64_MAX + 1 : *ret > INT64_MAX;
+	is_negative &= digits && !overflows;
+	if (overflows || !digits || (is_negative && !is_signed)) {
+		*ret = 0;
+		return overflows ? -ERANGE : -EINVAL;
+	}
+	*ret = is_negative ? 0 - *ret : *ret;
+	return (int64_t)(skip + digits);
+}
+
+/* bpf_strtol(buf, len, flags, res): 8 bytes at r4. An answer says it all. */
+int help_strtol(struct interp *m, struct call *c)
+{
+	const guint8 *bytes;
+	uint64_t number;
+
+	if (c->answer) {
+		c->result = c->answer->result;
+		return put_output(m, c, c->arg[3], 8);
+	}
+	if (memory_get(m, c->arg[0], (uint32_t)c->arg[1], &bytes, NULL) < 0)
+		return -1;
+	c->result = (uint64_t)number_of(bytes, (uint32_t)c->arg[1], c->arg[2], c->helper == BPF_FUNC_strtol, &number);
+	return interp_memory_put(m, c->arg[3], &number, sizeof(number));
+}
+
 /* One conversion as the kernel's vsnprintf() knows it, of those that bpf_bprintf_prepare() lets through. */
 struct conversion {
 	gboolean is_left, has_zeros;

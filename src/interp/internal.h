@@ -7,6 +7,7 @@
  * effect.c   what a run did
  * run.c      the loop, functions and callbacks
  * helper.c   the table of helpers, and those that only answer; helper_*.c the others, by what they do
+ * kfunc.c    kernel functions
  *
  * A function that returns int returns 0, or -1 once the run has to end: then interp.why says why (interp_stop()).
  */
@@ -40,6 +41,7 @@ struct map_state {
 	int index;
 	GPtrArray *entries; /* struct map_entry *, in order of creation */
 	GHashTable *by_key; /* GBytes -> struct map_entry *; entries that are there */
+	GPtrArray *queue;   /* guint8 *: values of a queue, stack or bloom filter, the oldest first */
 };
 
 struct interp {
@@ -53,6 +55,7 @@ struct interp {
 	struct region stack[MAX_FRAMES];
 	guint frame;
 	struct region context, packet;
+	gsize packet_linear;     /* bytes of the packet up to data_end */
 	GPtrArray *regions;      /* struct region *, values and records, by base */
 	uint64_t next_base;
 	gsize n_bytes;           /* of all regions */
@@ -91,6 +94,11 @@ struct map_entry *map_find(struct interp *m, struct map_state *s, const guint8 *
 gint64 map_set(struct interp *m, struct map_state *s, const guint8 *key, const guint8 *value, uint64_t flags, struct map_entry **ret);
 gint64 map_remove(struct interp *m, struct map_state *s, const guint8 *key);
 
+/* Queues, stacks and bloom filters: their map; and as the helpers answer, 0 or a negative errno. A filter's pop asks for *value. */
+int queue_of(struct interp *m, uint64_t address, struct map_state **ret);
+gint64 queue_push(struct map_state *s, const guint8 *value, uint64_t flags);
+gint64 queue_pop(struct map_state *s, guint8 *value, gboolean removes);
+
 /* effect.c */
 struct kg_bpf_effect *effect_add(struct interp *m, enum kg_bpf_effect_kind kind, int map);
 void effect_set_key(struct kg_bpf_effect *e, const guint8 *key, gsize n);
@@ -108,6 +116,8 @@ struct call {
 };
 typedef int (*helper_fn)(struct interp *m, struct call *c);
 int helper_call(struct interp *m, int helper, const uint64_t arg[5], uint64_t *ret);
+/* kfunc.c: the kernel function of that index of the object */
+int kfunc_call(struct interp *m, int kfunc, const uint64_t arg[5], uint64_t *ret);
 /* The answer's result, or [otherwise]. */
 static inline uint64_t answered(const struct call *c, uint64_t otherwise)
 {
@@ -119,6 +129,10 @@ int put_output(struct interp *m, const struct call *c, uint64_t address, gsize n
 int help_map_lookup(struct interp *m, struct call *c);
 int help_map_update(struct interp *m, struct call *c);
 int help_map_delete(struct interp *m, struct call *c);
+int help_map_lookup_percpu(struct interp *m, struct call *c);
+int help_local_storage(struct interp *m, struct call *c);
+int help_map_push(struct interp *m, struct call *c);
+int help_map_pop(struct interp *m, struct call *c);
 int help_storage_get(struct interp *m, struct call *c);
 int help_storage_delete(struct interp *m, struct call *c);
 int help_for_each(struct interp *m, struct call *c);
@@ -146,6 +160,18 @@ int help_output_at_3(struct interp *m, struct call *c);
 int help_func_arg(struct interp *m, struct call *c);
 int help_skb_load(struct interp *m, struct call *c);
 int help_skb_store(struct interp *m, struct call *c);
+int help_xdp_load(struct interp *m, struct call *c);
+int help_xdp_store(struct interp *m, struct call *c);
+int help_packet_length(struct interp *m, struct call *c);
+int help_pull(struct interp *m, struct call *c);
+int help_redirect(struct interp *m, struct call *c);
 int help_csum_diff(struct interp *m, struct call *c);
+int help_dynptr_from_mem(struct interp *m, struct call *c);
+int help_dynptr_reserve(struct interp *m, struct call *c);
+int help_dynptr_submit(struct interp *m, struct call *c);
+int help_dynptr_read(struct interp *m, struct call *c);
+int help_dynptr_write(struct interp *m, struct call *c);
+int help_dynptr_data(struct interp *m, struct call *c);
 int help_strncmp(struct interp *m, struct call *c);
+int help_strtol(struct interp *m, struct call *c);
 int help_snprintf(struct interp *m, struct call *c);

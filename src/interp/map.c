@@ -37,6 +37,7 @@ static gboolean has_entries(uint32_t type)
 	switch (type) {
 	case BPF_MAP_TYPE_HASH: case BPF_MAP_TYPE_PERCPU_HASH: case BPF_MAP_TYPE_LRU_HASH: case BPF_MAP_TYPE_LRU_PERCPU_HASH:
 	case BPF_MAP_TYPE_TASK_STORAGE: case BPF_MAP_TYPE_INODE_STORAGE: case BPF_MAP_TYPE_SK_STORAGE: case 32 /* CGRP_STORAGE */:
+	case BPF_MAP_TYPE_LPM_TRIE: case BPF_MAP_TYPE_CGROUP_STORAGE: case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
 		return TRUE;
 	default:
 		return is_array(type);
@@ -78,6 +79,36 @@ static void set_value(const struct map_state *s, struct map_entry *e, const void
 	memcpy(e->before, e->value->bytes, s->map->value_size);
 }
 
+/* How many leading bits are the same, at most [n]. */
+static guint32 same_bits(const guint8 *a, const guint8 *b, guint32 n)
+{
+	guint32 i = 0;
+
+	while (i < n && !((a[i / 8] ^ b[i / 8]) >> (7 - i % 8) & 1))
+		i++;
+	return i;
+}
+
+/* The longest prefix that the key has: struct bpf_lpm_trie_key, 32 bits of length and then the address. Source: kernel/bpf/lpm_trie.c. */
+static struct map_entry *longest_prefix(const struct map_state *s, const guint8 *key)
+{
+	struct map_entry *best = NULL;
+	guint32 n, longest = 0, prefix;
+
+	memcpy(&n, key, sizeof(n));
+	n = MIN(n, 8 * (s->map->key_size - 4));
+	for (guint i = 0; i < s->entries->len; i++) {
+		struct map_entry *e = s->entries->pdata[i];
+
+		memcpy(&prefix, e->key, sizeof(prefix));
+		if (e->is_gone || prefix > n || (best && prefix < longest) || same_bits(e->key + 4, key + 4, prefix) < prefix)
+			continue;
+		best = e;
+		longest = prefix;
+	}
+	return best;
+}
+
 static struct map_entry *lookup(const struct map_state *s, const guint8 *key)
 {
 	g_autoptr(GBytes) k = key_of(s, key);
@@ -90,6 +121,8 @@ struct map_entry *map_find(struct interp *m, struct map_state *s, const guint8 *
 	struct map_entry *e = lookup(s, key);
 	uint32_t index;
 
+	if (!e && s->map->type == BPF_MAP_TYPE_LPM_TRIE && s->map->key_size > 4)
+		return longest_prefix(s, key);
 	if (e || !is_array(s->map->type))
 		return e;
 	memcpy(&index, key, sizeof(index));
@@ -121,7 +154,7 @@ static gboolean make_room(struct map_state *s)
 
 gint64 map_set(struct interp *m, struct map_state *s, const guint8 *key, const guint8 *value, uint64_t flags, struct map_entry **ret)
 {
-	struct map_entry *e = map_find(m, s, key);
+	struct map_entry *e = s->map->type == BPF_MAP_TYPE_LPM_TRIE ? lookup(s, key) : map_find(m, s, key);
 
 	if ((flags & ~(uint64_t)BPF_F_LOCK) > BPF_EXIST)
 		return -EINVAL;
@@ -176,6 +209,58 @@ int map_of(struct interp *m, uint64_t address, struct map_state **ret)
 	return 0;
 }
 
+/* ---------------------------------------------------------------- queues, stacks, bloom filters: kernel/bpf/queue_stack_maps.c, bloom_filter.c */
+
+int queue_of(struct interp *m, uint64_t address, struct map_state **ret)
+{
+	uint64_t index = (address - KG_AT_MAP) >> 32;
+	uint32_t type;
+
+	if (address < KG_AT_MAP || (address & 0xffffffff) || index >= m->object->maps->len)
+		return interp_stop(m, "a helper is called with 0x%" G_GINT64_MODIFIER "x for a map", address);
+	*ret = &m->maps[index];
+	type = (*ret)->map->type;
+	if (type != BPF_MAP_TYPE_QUEUE && type != BPF_MAP_TYPE_STACK && type != BPF_MAP_TYPE_BLOOM_FILTER)
+		return interp_stop(m, "map %s is no queue, stack or bloom filter", (*ret)->map->name);
+	if (!(*ret)->map->value_size || (*ret)->map->value_size > MAX_VALUE)
+		return interp_stop(m, "the sizes of map %s are not known", (*ret)->map->name);
+	return 0;
+}
+
+gint64 queue_push(struct map_state *s, const guint8 *value, uint64_t flags)
+{
+	gboolean is_filter = s->map->type == BPF_MAP_TYPE_BLOOM_FILTER, is_full = s->queue->len >= s->map->max_entries;
+
+	if (is_filter ? flags != BPF_ANY : flags & BPF_NOEXIST || flags > BPF_EXIST)
+		return -EINVAL;
+	if (!is_filter && is_full && !(flags & BPF_EXIST))
+		return -E2BIG;
+	if (!is_filter && is_full) /* the oldest goes */
+		g_ptr_array_remove_index(s->queue, 0);
+	g_ptr_array_add(s->queue, g_memdup2(value, s->map->value_size));
+	return 0;
+}
+
+gint64 queue_pop(struct map_state *s, guint8 *value, gboolean removes)
+{
+	guint last = s->queue->len - 1, at = s->map->type == BPF_MAP_TYPE_STACK ? last : 0;
+
+	if (s->map->type == BPF_MAP_TYPE_BLOOM_FILTER) {
+		for (guint i = 0; i < s->queue->len; i++)
+			if (!memcmp(s->queue->pdata[i], value, s->map->value_size))
+				return 0;
+		return removes ? -EOPNOTSUPP : -ENOENT;
+	}
+	if (!s->queue->len) {
+		memset(value, 0, s->map->value_size);
+		return -ENOENT;
+	}
+	memcpy(value, s->queue->pdata[at], s->map->value_size);
+	if (removes)
+		g_ptr_array_remove_index(s->queue, at);
+	return 0;
+}
+
 static void begin_entry(struct interp *m, const struct kg_map_entry *from)
 {
 	struct map_state *s;
@@ -192,7 +277,7 @@ static void begin_entry(struct interp *m, const struct kg_map_entry *from)
 	bytes = g_bytes_get_data(from->key, &n);
 	if (n)
 		memcpy(key, bytes, MIN(n, key_size(s)));
-	e = map_find(m, s, key);
+	e = s->map->type == BPF_MAP_TYPE_LPM_TRIE ? lookup(s, key) : map_find(m, s, key);
 	if (!e && is_array(s->map->type))
 		return;
 	if (!e)
@@ -207,6 +292,7 @@ void maps_begin(struct interp *m)
 	m->maps = g_new0(struct map_state, m->object->maps->len + 1);
 	for (guint i = 0; i < m->object->maps->len; i++) {
 		m->maps[i] = (struct map_state){.map = m->object->maps->pdata[i], .index = (int)i};
+		m->maps[i].queue = g_ptr_array_new_with_free_func(g_free);
 		m->maps[i].entries = g_ptr_array_new_with_free_func(entry_free);
 		m->maps[i].by_key = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
 	}
@@ -242,6 +328,7 @@ void maps_end(struct interp *m)
 			if (!e->is_gone)
 				end_entry(m, s, e);
 		}
+		g_ptr_array_unref(s->queue);
 		g_ptr_array_unref(s->entries);
 		g_hash_table_unref(s->by_key);
 	}

@@ -73,10 +73,19 @@ struct region *memory_find(struct interp *m, uint64_t address, gsize size)
 	return find_value(m, address, size);
 }
 
-/* Pointers that come with types may be followed: the kernel makes a load that gives 0 where it faults. */
+/*
+ * Pointers that come with types may be followed: the kernel makes a load that gives 0 where it faults. In programs of the network these are sockets
+ * (ctx->sk, bpf_skc_to_tcp_sock()).
+ */
 static gboolean has_typed_pointers(const struct interp *m)
 {
-	return m->program->type == BPF_PROG_TYPE_TRACING || m->program->type == BPF_PROG_TYPE_LSM || m->program->type == BPF_PROG_TYPE_STRUCT_OPS;
+	switch (m->program->type) {
+	case BPF_PROG_TYPE_TRACING: case BPF_PROG_TYPE_LSM: case BPF_PROG_TYPE_STRUCT_OPS: case BPF_PROG_TYPE_SCHED_CLS: case BPF_PROG_TYPE_CGROUP_SKB:
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR: case BPF_PROG_TYPE_SOCK_OPS:
+		return TRUE;
+	default:
+		return FALSE;
+	}
 }
 
 static gboolean is_packet_program(const struct interp *m)
@@ -101,7 +110,7 @@ static uint64_t packet_pointer(const struct interp *m, uint64_t offset)
 	    offset == (is_xdp ? offsetof(struct xdp_md, data_meta) : offsetof(struct __sk_buff, data_meta)))
 		return m->packet.base;
 	if (offset == (is_xdp ? offsetof(struct xdp_md, data_end) : offsetof(struct __sk_buff, data_end)))
-		return m->packet.base + m->packet.size;
+		return m->packet.base + m->packet_linear;
 	return 0;
 }
 

@@ -61,6 +61,14 @@ int interp_call(struct interp *m, uint64_t function, const uint64_t args[4], uin
 	return r;
 }
 
+/* The kernel's verifier lets nobody read r1 to r5 behind a call. */
+static void end_call(struct interp *m, uint64_t result)
+{
+	m->cpu.reg[0] = KG_WORD(result);
+	for (guint i = 1; i <= 5; i++)
+		m->cpu.reg[i] = KG_WORD(0);
+}
+
 static int run_helper(struct interp *m, int helper)
 {
 	uint64_t arg[5], result = 0;
@@ -69,10 +77,36 @@ static int run_helper(struct interp *m, int helper)
 	for (guint i = 0; i < 5; i++)
 		arg[i] = m->cpu.reg[i + 1].bits;
 	r = helper_call(m, helper, arg, &result);
-	m->cpu.reg[0] = KG_WORD(result);
-	for (guint i = 1; i <= 5; i++)
-		m->cpu.reg[i] = KG_WORD(0); /* the kernel's verifier lets nobody read them */
+	end_call(m, result);
 	return r;
+}
+
+static int run_kfunc(struct interp *m, int kfunc)
+{
+	uint64_t arg[5], result = 0;
+	int r;
+
+	for (guint i = 0; i < 5; i++)
+		arg[i] = m->cpu.reg[i + 1].bits;
+	r = kfunc_call(m, kfunc, arg, &result);
+	end_call(m, result);
+	return r;
+}
+
+/* A packet that ends before ends the function. */
+static int old_load(struct interp *m, const struct kg_step *step)
+{
+	uint64_t at = step->condition.bits, number = 0;
+
+	if (at >> 31)
+		return interp_stop(m, "an old packet load at a place below the packet (SKF_NET_OFF, SKF_LL_OFF)");
+	end_call(m, 0);
+	if (!m->packet.bytes || at + (guint)step->number > m->packet.size)
+		return 1;
+	for (int i = 0; i < step->number; i++)
+		number = number << 8 | m->packet.bytes[at + (guint)i];
+	end_call(m, number);
+	return 0;
 }
 
 /* What is left of a step. 1: the function is over. */
@@ -92,7 +126,9 @@ static int follow(struct interp *m, const struct kg_step *step)
 	case KG_FLOW_HELPER:
 		return run_helper(m, step->number);
 	case KG_FLOW_KFUNC:
-		return interp_stop(m, "the kernel function with BTF id %d is not modelled", step->number);
+		return run_kfunc(m, step->number);
+	case KG_FLOW_OLD_LOAD:
+		return old_load(m, step);
 	case KG_FLOW_FUNCTION:
 		return call_function(m, step->target);
 	default:
@@ -147,6 +183,7 @@ static void begin(struct interp *m)
 	}
 	region_begin(&m->context, KG_AT_CONTEXT, m->world->context);
 	region_begin(&m->packet, KG_AT_PACKET, m->world->packet);
+	m->packet_linear = m->packet.size - MIN(m->packet.size, m->world->packet_beyond);
 	m->regions = g_ptr_array_new();
 	m->next_base = KG_AT_VALUE;
 	maps_begin(m);

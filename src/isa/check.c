@@ -192,8 +192,8 @@ static int check_ld(const struct place *p)
 {
 	const struct bpf_insn *i = &p->insns[p->pc];
 
-	if (BPF_MODE(i->code) == BPF_ABS || BPF_MODE(i->code) == BPF_IND)
-		return unsupported(p, "an old packet load (LD_ABS, LD_IND)");
+	if ((BPF_MODE(i->code) == BPF_ABS || BPF_MODE(i->code) == BPF_IND) && BPF_SIZE(i->code) != BPF_DW)
+		return check_fields(p, BPF_MODE(i->code) == BPF_IND ? SRC | IMM : IMM);
 	if (kg_isa_slots(i) != 2)
 		return wrong(p, "unknown opcode");
 	if (p->pc + 1 >= p->n || i[1].code || i[1].dst_reg || i[1].src_reg || i[1].off)

@@ -225,6 +225,16 @@ static int step_immediate(const struct machine *m)
 	return 0;
 }
 
+/* Of the packet: where is the executor's to find. Source: Linux 6.18 net/core/filter.c, bpf_gen_ld_abs(). */
+static void step_old_load(const struct machine *m, struct kg_step *ret)
+{
+	struct kg_word at = immediate(m->insn->imm, 32);
+
+	ret->flow = KG_FLOW_OLD_LOAD;
+	ret->number = (int)size_of(m->insn);
+	ret->condition = BPF_MODE(m->insn->code) == BPF_IND ? binary(m, KG_OP_ADD, 32, low_part(m, m->cpu->reg[m->insn->src_reg], 32), at) : at;
+}
+
 /* --- control --- */
 
 static struct kg_word condition(const struct machine *m)
@@ -296,7 +306,10 @@ static int dispatch(const struct machine *m, unsigned target, struct kg_step *re
 	case BPF_STX:
 		return step_stx(m);
 	default:
-		return step_immediate(m);
+		if (BPF_MODE(m->insn->code) == BPF_IMM)
+			return step_immediate(m);
+		step_old_load(m, ret);
+		return 0;
 	}
 }
 

@@ -84,13 +84,47 @@ static enum kg_probe_kind section_kind(const char *section, gsize len)
 	return KG_PROBE_NONE;
 }
 
+/*
+ * Sections of the kinds that bpftrace has not, as contracts name them. What stands behind the prefix is the target, unless the kind has none (the order of
+ * an interface). Source: libbpf 1.1, section_defs[]; "tcx/" and "netkit/" of libbpf 1.3.
+ */
+static const struct c_section {
+	const char *prefix; /* longer ones first */
+	const char *kind;
+	gboolean has_target;
+} c_sections[] = {
+	{"cgroup_skb/", "cgroup_skb", TRUE},	   {"cgroup/skb", "cgroup_skb", FALSE},		 {"cgroup/sock_create", "cgroup_sock:sock_create", FALSE},
+	{"cgroup/sock_release", "cgroup_sock:sock_release", FALSE},					 {"cgroup/post_bind", "cgroup_sock:post_bind", TRUE},
+	{"cgroup/sock", "cgroup_sock:sock_create", FALSE}, {"cgroup/connect", "cgroup_sock_addr:connect", TRUE},
+	{"cgroup/bind", "cgroup_sock_addr:bind", TRUE},	   {"cgroup/sendmsg", "cgroup_sock_addr:sendmsg", TRUE},
+	{"cgroup/recvmsg", "cgroup_sock_addr:recvmsg", TRUE}, {"cgroup/getpeername", "cgroup_sock_addr:getpeername", TRUE},
+	{"cgroup/getsockname", "cgroup_sock_addr:getsockname", TRUE},
+	{"lsm.s/", "lsm", TRUE}, {"lsm/", "lsm", TRUE}, {"xdp", "xdp", FALSE}, {"tcx/", "tc", FALSE}, {"tc", "tc", FALSE}, {"classifier", "tc", FALSE},
+	{"socket", "socket", FALSE}, {"sockops", "sockops", FALSE}, {"perf_event", "perf_event", FALSE},
+};
+
+static char *attach_of_c_section(const char *section)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(c_sections); i++) {
+		const struct c_section *c = &c_sections[i];
+		const char *target = section + strlen(c->prefix);
+
+		if (!g_str_has_prefix(section, c->prefix))
+			continue;
+		if (!c->has_target)
+			return g_strdup(c->kind);
+		return g_strconcat(c->kind, strchr(c->kind, ':') ? "" : ":", target, NULL);
+	}
+	return g_strdup(section);
+}
+
 void attach_of_clang(struct kg_bpf_program *p)
 {
 	const char *s = p->section + (*p->section == '?'), *slash = strchr(s, '/');
 
 	p->kind = section_kind(s, slash ? (gsize)(slash - s) : strlen(s));
 	if (!p->kind || !slash || !slash[1]) {
-		p->attach = g_strdup(s);
+		p->attach = attach_of_c_section(s);
 		return;
 	}
 	p->attach = g_strdup_printf("%s:%s", kg_probe_info(p->kind)->name, slash + 1);

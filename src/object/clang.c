@@ -7,7 +7,7 @@
  * A section's real handler would look for the attach point in the running kernel's BTF, and fail for another kernel's; ours does not.
  *
  * The answer is one GVariant: (why it failed or "", programs (name, section, type, instructions, lines (pc, line, column, file, text)), maps (name,
- * type, key size, value size, entries, key type, value type, is constant, initial bytes)).
+ * type, key size, value size, entries, key type, value type, is constant, initial bytes), names of kernel functions).
  */
 #include "internal.h"
 
@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ANSWER "(sa(ssuaya(uuuss))a(suuuuuubay))"
+#define ANSWER "(sa(ssuaya(uuuss))a(suuuuuubay)as)"
 #define MAX_ANSWER (64u << 20)
 #define MAX_LINES 500000u
 #define TIMEOUT_MS 20000
@@ -40,6 +40,8 @@ struct answer {
 	GVariantBuilder programs;
 	GString *warnings;
 	guint n_lines;
+	struct btf *kernel;  /* once a kernel function is called */
+	GPtrArray *kfuncs;   /* their names */
 };
 static struct answer the_answer; /* libbpf's printer has no user pointer; the child is alone */
 
@@ -85,6 +87,37 @@ static void name_maps(struct bpf_insn *insns, gsize n)
 	}
 }
 
+/* The name of a kernel function by its BTF id in vmlinux; those of modules (off: which) stay without. */
+static const char *name_of_kfunc(const struct bpf_insn *i)
+{
+	const struct btf_type *t;
+
+	if (!the_answer.kernel)
+		the_answer.kernel = btf__load_vmlinux_btf();
+	t = the_answer.kernel && !i->off && i->imm > 0 ? btf__type_by_id(the_answer.kernel, (guint32)i->imm) : NULL;
+	return t && btf_is_func(t) ? btf__name_by_offset(the_answer.kernel, t->name_off) : NULL;
+}
+
+/* Kernel functions are named by index, too. */
+static void name_kfuncs(struct bpf_insn *insns, gsize n)
+{
+	for (gsize pc = 0; pc < n; pc += kg_isa_slots(&insns[pc])) {
+		struct bpf_insn *i = &insns[pc];
+		const char *name;
+		guint index;
+
+		if (i->code != (BPF_JMP | BPF_CALL) || i->src_reg != BPF_PSEUDO_KFUNC_CALL)
+			continue;
+		name = name_of_kfunc(i);
+		name = name ? name : "of a module";
+		if (!g_ptr_array_find_with_equal_func(the_answer.kfuncs, name, g_str_equal, &index)) {
+			index = the_answer.kfuncs->len;
+			g_ptr_array_add(the_answer.kfuncs, g_strdup(name));
+		}
+		i->imm = (gint32)index;
+	}
+}
+
 static GVariant *bytes_variant(const void *data, gsize n)
 {
 	return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, data, n, 1);
@@ -97,6 +130,7 @@ static int take_program(struct bpf_program *program, struct bpf_prog_load_opts *
 	GVariantBuilder lines;
 
 	name_maps(insns, n);
+	name_kfuncs(insns, n);
 	add_lines(&lines, opts);
 	g_variant_builder_add(&the_answer.programs, "(ssu@aya(uuuss))", bpf_program__name(program), bpf_program__section_name(program), (guint32)type,
 			      bytes_variant(insns, n * sizeof(*insns)), &lines);
@@ -220,7 +254,7 @@ static void be_child(GBytes *elf, const struct elf_file *file, const char *btf_p
 	const void *data = g_bytes_get_data(elf, &size);
 
 	limit_child();
-	the_answer = (struct answer){.warnings = g_string_new(NULL)};
+	the_answer = (struct answer){.warnings = g_string_new(NULL), .kfuncs = g_ptr_array_new()};
 	g_variant_builder_init(&the_answer.programs, G_VARIANT_TYPE("a(ssuaya(uuuss))"));
 	g_variant_builder_init(&maps, G_VARIANT_TYPE("a(suuuuuubay)"));
 	libbpf_set_print(take_warning);
@@ -229,7 +263,12 @@ static void be_child(GBytes *elf, const struct elf_file *file, const char *btf_p
 		_exit(2);
 	read_object(data, size, btf_path, &maps);
 	g_autofree char *why = g_utf8_make_valid(the_answer.warnings->str, -1);
-	GVariant *answer = g_variant_new(ANSWER, why, &the_answer.programs, &maps);
+	GVariantBuilder kfuncs;
+
+	g_variant_builder_init(&kfuncs, G_VARIANT_TYPE("as"));
+	for (guint i = 0; i < the_answer.kfuncs->len; i++)
+		g_variant_builder_add(&kfuncs, "s", the_answer.kfuncs->pdata[i]);
+	GVariant *answer = g_variant_new(ANSWER, why, &the_answer.programs, &maps, &kfuncs);
 
 	_exit(write_all(out, g_variant_get_data(answer), g_variant_get_size(answer)) ? 0 : 1);
 }
@@ -383,7 +422,7 @@ static int failed(const char *why, struct kg_error *err)
 int clang_read(GBytes *elf, const struct elf_file *file, const char *btf_path, struct kg_object *object, struct kg_error *err)
 {
 	g_autoptr(GVariant) answer = NULL;
-	g_autoptr(GVariantIter) programs = NULL, maps = NULL;
+	g_autoptr(GVariantIter) programs = NULL, maps = NULL, kfuncs = NULL;
 	const char *why;
 	int r = ask_child(elf, file, btf_path, &answer, err);
 
@@ -391,10 +430,13 @@ int clang_read(GBytes *elf, const struct elf_file *file, const char *btf_path, s
 		return r;
 	if (!g_variant_is_normal_form(answer))
 		return kg_error_set(err, KG_E_PARSE, STAGE, "the object is damaged: what libbpf made of it can't be read");
-	g_variant_get(answer, "(&sa(ssuaya(uuuss))a(suuuuuubay))", &why, &programs, &maps);
+	g_variant_get(answer, "(&sa(ssuaya(uuuss))a(suuuuuubay)as)", &why, &programs, &maps, &kfuncs);
 	if (*why)
 		return failed(why, err);
 	take_maps(object, maps);
 	take_programs(object, programs);
+	object->kfuncs = g_ptr_array_new_with_free_func(g_free);
+	for (const char *name; g_variant_iter_loop(kfuncs, "&s", &name);)
+		g_ptr_array_add(object->kfuncs, g_strdup(name));
 	return 0;
 }

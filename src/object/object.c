@@ -47,6 +47,7 @@ struct kg_object *kg_object_free(struct kg_object *object)
 		return NULL;
 	g_clear_pointer(&object->programs, g_ptr_array_unref);
 	g_clear_pointer(&object->maps, g_ptr_array_unref);
+	g_clear_pointer(&object->kfuncs, g_ptr_array_unref);
 	g_clear_pointer(&object->file, g_bytes_unref);
 	g_clear_pointer(&object->strings, g_string_chunk_free);
 	btf__free(object->btf);

@@ -44,7 +44,7 @@ static int builtin(void *self, const char *name, struct kg_expr_value *ret, stru
 	else if (!strcmp(name, "comm"))
 		memcpy(ret->bytes, t->comm, sizeof(t->comm));
 	else if (!strcmp(name, "data"))
-		ret->word = KG_WORD(KG_AT_PACKET);
+		ret->word = (struct kg_word){.bits = KG_AT_PACKET, .region = KG_REGION_PACKET};
 	else if (!strcmp(name, "data_end") && event->packet_length)
 		ret->word = kg_terms.binary(x, KG_OP_ADD, 64, KG_WORD(KG_AT_PACKET), kg_terms.extend(x, event->packet_length->word, 32, 64, FALSE));
 	else

@@ -282,6 +282,10 @@ static void ask_only_if(struct on_path *p, const struct kg_obligation *o, struct
 	can = kg_symex_can(x, wrong);
 	if (can == KG_UNKNOWN)
 		result_unknown(r, "%s", kg_symex_reason(x));
+	if (can == KG_YES && !is_seen && p->seen->why_not) {
+		result_unknown(r, "%s", p->seen->why_not);
+		return;
+	}
 	if (can != KG_YES)
 		return;
 	ref = refutation_of(p);
@@ -668,6 +672,29 @@ static struct seen_all *seen_together(const struct siblings *s, struct seen_all 
 	return all;
 }
 
+/*
+ * A tail call went on to another program. What that one does is unknown, and so is what is missing here; what was shown before stays shown: too much is
+ * too much.
+ */
+static void ask_left(struct asking *a, const struct kg_path *path)
+{
+	struct on_path p = {.a = a, .path = path};
+	const struct kg_obligation *only_if = NULL;
+
+	for (guint i = 0; i < a->clause->obligations->len; i++) {
+		const struct kg_obligation *o = a->clause->obligations->pdata[i];
+		if (o->kind == KG_OBLIGATION_ONLY_IF)
+			only_if = o;
+	}
+	if (a->siblings[0].n > 1 || a->clause->span)
+		return;
+	p.seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
+	judge_built_in_path(a->j, a->m, path, p.seen);
+	if (only_if && seen_anything(p.seen) && result_is_open(a->j, result_of(a->j, a->clause, only_if)))
+		ask_only_if(&p, only_if, result_of(a->j, a->clause, only_if), NULL);
+	seen_all_free(p.seen);
+}
+
 static void visit(const struct kg_path *path, void *user)
 {
 	struct asking *a = user;
@@ -675,11 +702,13 @@ static void visit(const struct kg_path *path, void *user)
 	gboolean is_last = a->at + 1 == a->n;
 	struct seen_all *seen = NULL;
 
+	here->paths[here->at] = path;
+	if (path->is_left)
+		ask_left(a, path);
 	if (!path->is_complete) {
 		ask_all_unknown(a, path->why);
 		return;
 	}
-	here->paths[here->at] = path;
 	if (is_last) {
 		a->m->program = here->programs[here->at];
 		here->seen[here->at] = seen = seer_look(a->j->seer, a->m->program, path->effects, before_of_path, (void *)path);
@@ -773,18 +802,26 @@ static void judge_program(struct judge *j, const struct kg_contract_clause *clau
 	kg_symex_free(x);
 }
 
+/* Kinds of C programs: the same program type and, where the contract names one, the same hook. */
+static gboolean fits_program(const struct kg_contract_point *point, const struct kg_bpf_program *p)
+{
+	const char *colon = p->attach ? strchr(p->attach, ':') : NULL, *target = colon ? colon + 1 : "";
+
+	if (point->kind != KG_PROBE_NONE)
+		return kg_contract_point_fits(point, p->kind, target);
+	return p->kind == KG_PROBE_NONE && point->type == p->type && (!*point->target || g_pattern_match_simple(point->target, target));
+}
+
 GArray *programs_at(struct judge *j, const GPtrArray *points)
 {
 	GArray *ret = g_array_new(FALSE, FALSE, sizeof(guint));
 
 	for (guint i = 0; i < j->object->programs->len; i++) {
 		const struct kg_bpf_program *p = j->object->programs->pdata[i];
-		const char *colon = p->attach ? strchr(p->attach, ':') : NULL;
+
 		for (guint k = 0; points && k < points->len; k++) {
 			const struct kg_contract_point *point = points->pdata[k];
-			gboolean fits = point->kind != KG_PROBE_NONE ? kg_contract_point_fits(point, p->kind, colon ? colon + 1 : "")
-								     : p->kind == KG_PROBE_NONE && point->type == p->type;
-			if (fits) {
+			if (fits_program(point, p)) {
 				g_array_append_val(ret, i);
 				break;
 			}

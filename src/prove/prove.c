@@ -437,11 +437,25 @@ static gboolean has_siblings(struct judge *j)
 	return n_all > 1;
 }
 
+/* Is there a loop that the kernel would cut off (may_goto)? */
+static gboolean may_be_cut_off(const struct kg_object *object)
+{
+	for (guint i = 0; i < object->programs->len; i++) {
+		const struct kg_bpf_program *p = object->programs->pdata[i];
+
+		for (guint pc = 0; pc < p->n_insns; pc += kg_isa_slots(&p->insns[pc]))
+			if (p->insns[pc].code == (BPF_JMP | BPF_JCOND))
+				return TRUE;
+	}
+	return FALSE;
+}
+
 static void say_assumptions(struct judge *j)
 {
 	static const char *const always[] = {
 		"memory does not change while an event is handled, and what can't be read is 0",
 		"time stands still within one run of a probe and never goes back",
+		"what acts on the system (a record, an update of a map, a signal) succeeds",
 		"events do not overtake each other on other CPUs",
 	};
 
@@ -449,6 +463,8 @@ static void say_assumptions(struct judge *j)
 		g_ptr_array_add(j->proof->assumptions, g_strdup(always[i]));
 	if (has_siblings(j))
 		g_ptr_array_add(j->proof->assumptions, g_strdup("probes at one attach point run in the order in which they stand in the program"));
+	if (may_be_cut_off(j->object))
+		g_ptr_array_add(j->proof->assumptions, g_strdup("the kernel cuts off none of its loops (may_goto: after 8388608 turns or 250 ms)"));
 	if (!j->program)
 		g_ptr_array_add(j->proof->assumptions, g_strdup("its loader leaves constants (.rodata) as they are in the object"));
 }

@@ -523,10 +523,28 @@ const struct kg_bt_probe *seer_probe(struct seer *seer, guint program)
 	return NULL;
 }
 
+/*
+ * What a C program leaves in maps, or writes into the trace log or the file of an iterator: which of it a user reads, and how, stands nowhere. Marks
+ * (kgent/bpf_assert.h) are no part of it.
+ */
+static gboolean is_kept_in_c(const struct seer *seer, const struct kg_bpf_effect *effect)
+{
+	const struct kg_map *map = effect->map >= 0 ? seer->object->maps->pdata[effect->map] : NULL;
+	uint64_t helper = effect->kind == KG_BPF_OTHER && !effect->number.term ? effect->number.bits : 0;
+
+	if (seer->program)
+		return FALSE;
+	if (effect->kind == KG_BPF_PRINTK || helper == BPF_FUNC_seq_write || helper == BPF_FUNC_seq_printf)
+		return TRUE;
+	return map && (effect->kind == KG_BPF_MAP_SET || effect->kind == KG_BPF_MAP_DELETE || helper == BPF_FUNC_map_push_elem) &&
+	       !strstr(map->name, ".data.kg");
+}
+
 struct seen_all *seer_look(struct seer *seer, guint program, const GPtrArray *effects, seen_before_fn before, void *user)
 {
 	struct seen_all *all = g_new0(struct seen_all, 1);
 	const struct kg_bt_probe *probe = seer_probe(seer, program);
+	gboolean keeps = FALSE;
 
 	all->values = g_ptr_array_new_with_free_func(seen_free);
 	all->changes = g_array_new(FALSE, TRUE, sizeof(struct seen_change));
@@ -539,7 +557,10 @@ struct seen_all *seer_look(struct seer *seer, guint program, const GPtrArray *ef
 			see_c_value(seer, all, effect, i, program);
 		else if (is_of_map(effect) && seer->program && !is_overtaken(effects, i))
 			see_map(seer, all, effect, i, probe, before, user);
+		keeps |= is_kept_in_c(seer, effect);
 	}
+	if (keeps && !seen_anything(all))
+		cannot(all, "what a C program leaves in maps and variables, or in the trace log, is not taken apart%s", "");
 	return all;
 }
 

@@ -2,8 +2,8 @@
  * Events: what a program's context holds when it runs, as inputs with names.
  *
  * The layouts are the kernel's ABI: pt_regs (arch/x86/include/asm/ptrace.h, arch/arm64/include/uapi/asm/ptrace.h), the records of tracepoints
- * (their format files), the arguments of raw tracepoints and fentry programs (u64 each), struct bpf_perf_event_data, struct xdp_md,
- * struct __sk_buff (include/uapi/linux/bpf.h). Linux 6.18.
+ * (their format files), the arguments of raw tracepoints, fentry and LSM programs (u64 each), struct bpf_perf_event_data, and the structs of
+ * include/uapi/linux/bpf.h that other programs get: xdp_md, __sk_buff, bpf_sock, bpf_sock_addr, bpf_sock_ops. Linux 6.18.
  */
 #include "state.h"
 
@@ -114,9 +114,8 @@ static void of_function(struct making *m)
 }
 
 /* Arguments in an array of u64: raw tracepoints, fentry, fexit. */
-static void of_slots(struct making *m, guint at_least)
+static void slots_of(struct making *m, const GPtrArray *known, guint at_least)
 {
-	const GPtrArray *known = known_fields(m);
 	guint n = MAX(known ? known->len : 0, at_least);
 
 	for (guint i = 0; i < n; i++) {
@@ -131,6 +130,11 @@ static void of_slots(struct making *m, guint at_least)
 				type_set(m->x, input->word, f->type, name, KG_SPACE_KERNEL);
 		}
 	}
+}
+
+static void of_slots(struct making *m, guint at_least)
+{
+	slots_of(m, known_fields(m), at_least);
 }
 
 /* Pointers in records of system calls are the process's own. */
@@ -191,49 +195,177 @@ static void of_perf_event(struct making *m)
 
 	registers(m);
 	at = m->n_used;
-	field(m, at, 8, "u64", "sample period");
-	field(m, at + 8, 8, "u64", "sample address");
+	field(m, at, 8, "u64", "ctx->sample_period");
+	field(m, at + 8, 8, "u64", "ctx->addr");
 }
 
-/* A context with a packet: data and data_end are addresses. The kernel's verifier rewrites these loads of 32 bits to pointers. */
-static void of_packet(struct making *m, guint n, guint data, guint data_end, guint length)
-{
-	struct kg_input *size = input_new(m->x, m->event->index, 32, "u32", "packet length%s", suffix(m->x, m->event->index));
+/* ---------------------------------------------------------------- contexts of C programs */
 
-	for (guint at = 0; at + 4 <= n; at += 4) {
-		g_autofree char *name = g_strdup_printf("context at byte %u", at);
-		if (at == data)
-			put(m, at, 4, KG_WORD(KG_AT_PACKET));
-		else if (at == data_end)
-			put(m, at, 4, sx_op(m->x, KG_OP_ADD, 32, KG_WORD(KG_AT_PACKET), size->word));
-		else if (at == length)
-			put(m, at, 4, size->word);
-		else
-			field(m, at, 4, "u32", name);
+/*
+ * What the kernel puts into members of 32 bits that keep less, or keep it in network byte order: it rewrites each load of such a member to one of the object
+ * behind it. Source: net/core/filter.c, the functions ..._convert_ctx_access(), and the comments in include/uapi/linux/bpf.h, Linux 6.18.
+ */
+static const struct narrow {
+	const char *context, *member;
+	guint8 n_bits;  /* as many can be set */
+	guint8 shift;   /* above so many zeros */
+	gboolean is_big_endian;
+} narrow_members[] = {
+	{"struct __sk_buff", "protocol", 16, 0, TRUE}, {"struct __sk_buff", "vlan_proto", 16, 0, TRUE}, {"struct __sk_buff", "vlan_tci", 16, 0, FALSE},
+	{"struct __sk_buff", "family", 16, 0, FALSE}, {"struct __sk_buff", "remote_ip4", 32, 0, TRUE}, {"struct __sk_buff", "local_ip4", 32, 0, TRUE},
+	{"struct __sk_buff", "remote_ip6", 32, 0, TRUE}, {"struct __sk_buff", "local_ip6", 32, 0, TRUE},
+	{"struct __sk_buff", "remote_port", 16, 16, TRUE}, {"struct __sk_buff", "local_port", 16, 0, FALSE},
+	{"struct bpf_sock_addr", "user_family", 16, 0, FALSE}, {"struct bpf_sock_addr", "user_ip4", 32, 0, TRUE},
+	{"struct bpf_sock_addr", "user_ip6", 32, 0, TRUE}, {"struct bpf_sock_addr", "user_port", 16, 0, TRUE},
+	{"struct bpf_sock_addr", "family", 16, 0, FALSE}, {"struct bpf_sock_addr", "type", 16, 0, FALSE},
+	{"struct bpf_sock_addr", "protocol", 16, 0, FALSE}, {"struct bpf_sock_addr", "msg_src_ip4", 32, 0, TRUE},
+	{"struct bpf_sock_addr", "msg_src_ip6", 32, 0, TRUE},
+	{"struct bpf_sock", "family", 16, 0, FALSE}, {"struct bpf_sock", "type", 16, 0, FALSE}, {"struct bpf_sock", "protocol", 16, 0, FALSE},
+	{"struct bpf_sock", "src_ip4", 32, 0, TRUE}, {"struct bpf_sock", "src_ip6", 32, 0, TRUE}, {"struct bpf_sock", "src_port", 16, 0, FALSE},
+	{"struct bpf_sock", "dst_ip4", 32, 0, TRUE}, {"struct bpf_sock", "dst_ip6", 32, 0, TRUE},
+	{"struct bpf_sock_ops", "family", 16, 0, FALSE}, {"struct bpf_sock_ops", "remote_ip4", 32, 0, TRUE},
+	{"struct bpf_sock_ops", "local_ip4", 32, 0, TRUE}, {"struct bpf_sock_ops", "remote_ip6", 32, 0, TRUE},
+	{"struct bpf_sock_ops", "local_ip6", 32, 0, TRUE}, {"struct bpf_sock_ops", "remote_port", 16, 16, TRUE},
+	{"struct bpf_sock_ops", "local_port", 16, 0, FALSE},
+};
+
+static const struct narrow *narrow_of(const char *context, const char *member)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(narrow_members); i++)
+		if (!strcmp(narrow_members[i].context, context) && !strcmp(narrow_members[i].member, member))
+			return &narrow_members[i];
+	return NULL;
+}
+
+/* One number of the context, n bytes. */
+static void context_number(struct making *m, const char *context, const struct kg_field *f, guint offset, guint n, const char *name)
+{
+	const struct narrow *narrow = n == 4 ? narrow_of(context, f->name) : NULL;
+	struct kg_input *input;
+	struct kg_word value;
+
+	if (!narrow || narrow->n_bits == 32) {
+		input = field(m, offset, n, f->type, name);
+	} else {
+		input = input_new(m->x, m->event->index, narrow->n_bits, f->type, "%s%s", name, suffix(m->x, m->event->index));
+		g_ptr_array_add(m->event->fields, input);
+		value = sx_extend(m->x, input->word, narrow->n_bits, 32);
+		put(m, offset, 4, narrow->shift ? sx_op(m->x, KG_OP_SHL, 32, value, KG_WORD(narrow->shift)) : value);
 	}
+	input->is_signed = f->is_signed;
+	input->is_big_endian = f->is_big_endian || (narrow && narrow->is_big_endian);
+	if (f->is_pointer)
+		type_set(m->x, input->word, f->type, name, KG_SPACE_KERNEL);
+}
+
+/* The members of the kernel's interface struct by name, each array's elements apart. Without types: words of 32 bits by their place. */
+static void of_struct(struct making *m, const char *context, guint n_otherwise)
+{
+	const GPtrArray *members = m->x->opts.profile ? kg_profile_members(m->x->opts.profile, context) : NULL;
+
+	for (guint i = 0; members && i < members->len; i++) {
+		const struct kg_field *f = members->pdata[i];
+		guint at = f->offset_bits / 8, n = f->array_len ? f->size / f->array_len : f->size;
+
+		if (f->bits || at < m->n_used || !n || n > 8 || (n & (n - 1))) /* another view of what was named before */
+			continue;
+		for (guint k = 0; k < MAX(f->array_len, 1); k++) {
+			g_autofree char *name = f->array_len ? g_strdup_printf("ctx->%s[%u]", f->name, k) : g_strdup_printf("ctx->%s", f->name);
+
+			context_number(m, context, f, at + k * n, n, name);
+		}
+	}
+	for (guint at = m->n_used; at + 4 <= n_otherwise; at += 4) {
+		g_autofree char *name = g_strdup_printf("context at byte %u", at);
+		field(m, at, 4, "u32", name);
+	}
+}
+
+/*
+ * How long a packet is that can lie in several parts: of a socket buffer, what its context says; of xdp, programs that say so get such ("xdp.frags"). NULL: as
+ * its linear part.
+ */
+static struct kg_input *whole_length(struct making *m, gboolean has_parts)
+{
+	struct kg_input *whole = field_of(m->event, "ctx->len");
+
+	if (!has_parts)
+		return NULL;
+	if (!whole)
+		whole = field_of(m->event, "context at byte 0");
+	if (!whole || ((struct context *)m->event->own)->data_at == 0) {
+		whole = input_new(m->x, m->event->index, 32, "u32", "whole packet length%s", suffix(m->x, m->event->index));
+		g_ptr_array_add(m->event->fields, whole);
+	}
+	kg_symex_assume(m->x, sx_op(m->x, KG_OP_ULE, 32, whole->word, KG_WORD(65535)));
+	return whole;
+}
+
+/*
+ * A context with a packet: data and data_end are addresses. The kernel's verifier rewrites these loads of 32 bits to pointers. What lies between the two is
+ * the linear part: the packet can be longer, and only helpers reach the rest.
+ */
+static void of_packet(struct making *m, const char *type, guint n, guint data, guint data_end, gboolean has_parts)
+{
+	struct context *context = m->event->own;
+	struct kg_input *size, *whole;
+
+	context->data_at = data;
+	context->data_end_at = data_end;
+	of_struct(m, type, n);
+	whole = whole_length(m, has_parts);
+	size = input_new(m->x, m->event->index, 32, "u32", "packet length%s", suffix(m->x, m->event->index));
+	put(m, data, 4, KG_WORD(KG_AT_PACKET));
+	put(m, data_end, 4, sx_op(m->x, KG_OP_ADD, 32, KG_WORD(KG_AT_PACKET), size->word));
 	g_ptr_array_add(m->event->fields, size);
 	m->event->packet_length = size;
-	kg_symex_assume(m->x, sx_op(m->x, KG_OP_ULE, 32, size->word, KG_WORD(65535)));
-	((struct context *)m->event->own)->has_packet = TRUE;
+	kg_symex_assume(m->x, sx_op(m->x, KG_OP_ULE, 32, size->word, whole ? whole->word : KG_WORD(65535)));
+	context->has_packet = TRUE;
+	context->whole_length = whole ? whole->word : size->word;
 }
 
-static void of_program_type(struct making *m, enum bpf_prog_type type)
+/* The hook's arguments, and behind them the result of the programs that ran before: kernel/bpf/trampoline.c, BPF_TRAMP_MODIFY_RETURN. */
+static void of_hook(struct making *m)
 {
-	switch (type) {
+	g_autofree char *function = g_strconcat("bpf_lsm_", m->event->target, NULL);
+	const GPtrArray *known = m->x->opts.profile ? kg_profile_fields(m->x->opts.profile, KG_PROBE_FENTRY, function) : NULL;
+	struct kg_input *input;
+
+	slots_of(m, known, known ? known->len : 12);
+	if (!known)
+		return;
+	input = field(m, 8 * known->len, 8, "int", "retval");
+	input->is_signed = TRUE;
+}
+
+static void of_program_type(struct making *m, const struct kg_bpf_program *program)
+{
+	switch (program->type) {
 	case BPF_PROG_TYPE_XDP:
-		of_packet(m, 24, 0, 4, G_MAXUINT);
+		of_packet(m, "struct xdp_md", 24, 0, 4, program->section && strstr(program->section, "xdp.frags"));
 		return;
 	case BPF_PROG_TYPE_SOCKET_FILTER:
 	case BPF_PROG_TYPE_SCHED_CLS:
 	case BPF_PROG_TYPE_SCHED_ACT:
 	case BPF_PROG_TYPE_CGROUP_SKB:
-		of_packet(m, 192, 76, 80, 0);
+		of_packet(m, "struct __sk_buff", 192, 76, 80, TRUE);
+		return;
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+		of_struct(m, "struct bpf_sock_addr", 72);
+		return;
+	case BPF_PROG_TYPE_CGROUP_SOCK:
+		of_struct(m, "struct bpf_sock", 80);
+		return;
+	case BPF_PROG_TYPE_SOCK_OPS:
+		of_struct(m, "struct bpf_sock_ops", 216);
 		return;
 	case BPF_PROG_TYPE_KPROBE:
 		of_function(m);
 		return;
-	case BPF_PROG_TYPE_TRACING:
 	case BPF_PROG_TYPE_LSM:
+		of_hook(m);
+		return;
+	case BPF_PROG_TYPE_TRACING:
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 		of_slots(m, 12);
 		return;
@@ -241,10 +373,7 @@ static void of_program_type(struct making *m, enum bpf_prog_type type)
 		of_perf_event(m);
 		return;
 	default:
-		for (guint at = 0; at < 64; at += 4) {
-			g_autofree char *name = g_strdup_printf("context at byte %u", at);
-			field(m, at, 4, "u32", name);
-		}
+		of_struct(m, "", 64);
 	}
 }
 
@@ -265,7 +394,7 @@ static void make_context(struct making *m, const struct kg_bpf_program *program)
 		of_perf_event(m);
 		return;
 	default:
-		of_program_type(m, program->type);
+		of_program_type(m, program);
 	}
 }
 
@@ -341,7 +470,7 @@ struct kg_event *kg_symex_event(struct kg_symex *x, const struct kg_object *obje
 	event->thread = thread ? thread : kg_symex_thread(x, suffix(x, event->index));
 	event->kind = p->kind;
 	event->object = object;
-	colon = p->attach && p->kind != KG_PROBE_NONE ? strchr(p->attach, ':') : NULL;
+	colon = p->attach ? strchr(p->attach, ':') : NULL;
 	event->target = sx_keep(x, colon ? colon + 1 : "");
 	event->time = input_new(x, event->index, 64, "u64", "nsecs%s", suffix(x, event->index))->word;
 	event->cpu = input_new(x, event->index, 32, "u32", "cpu%s", suffix(x, event->index))->word;

@@ -37,6 +37,32 @@ static gboolean is_array(const struct kg_map *m)
 	return m->type == BPF_MAP_TYPE_ARRAY || m->type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
+/* An update writes into the value that is there; other maps put a new one in its place. Source: pcpu_copy_value(), array_map_update_elem(). */
+static gboolean is_updated_in_place(const struct kg_map *m)
+{
+	return is_array(m) || m->type == BPF_MAP_TYPE_PERCPU_HASH || m->type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+/* The kernel makes one for each group that a program is attached to. */
+static gboolean is_always_there(const struct kg_map *m)
+{
+	return m->type == BPF_MAP_TYPE_CGROUP_STORAGE || m->type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE || !strcmp(m->name, ELAPSED);
+}
+
+/* Maps whose entries are no values that a key alone finds. */
+static int check_kind(struct kg_state *s, int map, gboolean changes)
+{
+	const struct kg_map *m = shape(s, map);
+
+	if (m->type == BPF_MAP_TYPE_ARRAY_OF_MAPS || m->type == BPF_MAP_TYPE_HASH_OF_MAPS)
+		return state_end(s, "which map lies in %s is not known", m->name);
+	if (m->type != BPF_MAP_TYPE_LPM_TRIE)
+		return 0;
+	if (changes)
+		return state_end(s, "a change of %s, which is searched by prefixes", m->name);
+	return 0;
+}
+
 /* ---------------------------------------------------------------- keys */
 
 static struct kg_word keys_equal(struct kg_symex *x, const struct kg_word *a, const struct kg_word *b, guint n)
@@ -169,7 +195,7 @@ static int find_before(struct kg_state *s, int map, struct kg_word *key, guint n
 	if (is_array(m)) {
 		struct kg_word index = sx_join(x, key, MIN(n_key, 8));
 		r = state_decide(s, sx_op(x, KG_OP_ULT, 8 * MIN(n_key, 8), index, KG_WORD(MAX(m->max_entries, 1))), &is_there);
-	} else if (!strcmp(m->name, ELAPSED)) {
+	} else if (is_always_there(m)) {
 		is_there = TRUE;
 		r = 0;
 	} else if (s->first == KG_MAPS_EMPTY) {
@@ -202,6 +228,8 @@ int sx_map_find(struct kg_state *s, int map, const struct kg_word *key, guint n_
 		if (entry->map != map || entry->n_key != n_key)
 			continue;
 		r = state_decide(s, keys_equal(s->x, key, entry->key, n_key), &is_same);
+		if (r == 0 && !is_same && shape(s, map)->type == BPF_MAP_TYPE_LPM_TRIE)
+			r = state_end(s, "two addresses are looked up in %s, and can meet in one prefix", shape(s, map)->name);
 		if (r)
 			return r;
 		if (is_same) {
@@ -223,8 +251,10 @@ int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_
 	struct kg_bpf_effect *effect;
 	guint n, entry;
 	gboolean is_present;
-	int r = read_key(s, map, key_at, &key, &n);
+	int r = check_kind(s, map, FALSE);
 
+	if (r == 0)
+		r = read_key(s, map, key_at, &key, &n);
 	if (r == 0)
 		r = sx_map_find(s, map, key, n, &entry, &is_present);
 	if (r)
@@ -250,30 +280,86 @@ static void remember(struct entry *entry, struct cells *cells)
 		cells->refs++;
 }
 
+/* Does this path know an entry of the map that is there? Only then can a pointer to its value be about. */
+static gboolean knows_entry(const struct kg_state *s, int map)
+{
+	for (guint i = 0; i < s->entries->len; i++) {
+		const struct entry *entry = &g_array_index(s->entries, struct entry, i);
+
+		if (entry->map == map && entry->is_present)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* 0 and *ret_known: which entry is to be written, -1: a new one. 1: the kernel refuses with *ret. */
+static int before_update(struct kg_state *s, int map, const struct kg_word *key, guint n, uint64_t flags, int *ret_known, struct kg_word *ret)
+{
+	const struct kg_map *m = shape(s, map);
+	gboolean is_present;
+	guint known;
+	int r;
+
+	*ret_known = -1;
+	flags &= ~(uint64_t)BPF_F_LOCK;
+	if (flags > BPF_EXIST) {
+		*ret = KG_WORD((uint64_t)-EINVAL);
+		return 1;
+	}
+	if (flags == BPF_ANY && !is_array(m) && !(is_updated_in_place(m) && knows_entry(s, map)))
+		return 0;
+	r = sx_map_find(s, map, key, n, &known, &is_present);
+	if (r)
+		return r;
+	if (is_array(m) && !is_present)
+		*ret = KG_WORD((uint64_t)-E2BIG);
+	else if (flags == BPF_NOEXIST && is_present)
+		*ret = KG_WORD((uint64_t)-EEXIST);
+	else if (flags == BPF_EXIST && !is_present)
+		*ret = KG_WORD((uint64_t)-ENOENT);
+	if (ret->bits)
+		return 1;
+	if (is_present && is_updated_in_place(m))
+		*ret_known = (int)known;
+	return 0;
+}
+
+/* Whole words stay whole: cell by cell where the source is memory of the program. */
+static int copy_value(struct kg_state *s, guint region, struct kg_word value_at, const struct kg_bpf_effect *effect)
+{
+	uint64_t at;
+	struct region *source = mem_region_at(s, value_at, effect->n_value, &at);
+	struct cells *to;
+
+	if (!source)
+		return mem_store_bytes(s, KG_WORD(state_region(s, region)->base), effect->n_value, effect->value);
+	source->cells->refs++; /* the value may be its own source */
+	struct cells *from = source->cells;
+	to = state_writable(s, region);
+	memcpy(to->cell, &from->cell[at], effect->n_value * sizeof(to->cell[0]));
+	cells_unref(from);
+	return 0;
+}
+
 int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_word value_at, uint64_t flags, struct kg_word *ret)
 {
 	const struct kg_map *m = shape(s, map);
 	struct kg_word *key;
 	struct kg_bpf_effect *effect;
 	struct entry entry = {.map = map, .is_present = TRUE, .run = s->run};
-	guint n, known;
-	gboolean is_present;
-	int r = read_key(s, map, key_at, &key, &n);
+	guint n;
+	int known, r = check_kind(s, map, TRUE);
 
+	*ret = KG_WORD(0);
+	if (r == 0)
+		r = read_key(s, map, key_at, &key, &n);
 	if (r)
 		return r;
 	if (!m->value_size || m->value_size > MAX_VALUE)
 		return state_end(s, "the size of %s's values is not known", *m->name ? m->name : "a map");
-	*ret = KG_WORD(0);
-	if (flags != BPF_ANY || is_array(m)) {
-		r = sx_map_find(s, map, key, n, &known, &is_present);
-		if (r)
-			return r;
-		if ((flags == BPF_NOEXIST && is_present) || (flags == BPF_EXIST && !is_present)) {
-			*ret = KG_WORD((uint64_t)(is_present ? -17 : -2)); /* EEXIST, ENOENT */
-			return 0;
-		}
-	}
+	r = before_update(s, map, key, n, flags, &known, ret);
+	if (r)
+		return MIN(r, 0);
 	effect = state_effect(s, KG_BPF_MAP_SET, map);
 	effect->key = key;
 	effect->n_key = n;
@@ -285,20 +371,13 @@ int sx_map_set(struct kg_state *s, int map, struct kg_word key_at, struct kg_wor
 	r = mem_load_bytes(s, value_at, effect->n_value, effect->value, effect->is_set);
 	if (r)
 		return r;
-	entry.key = key;
+	/* a new entry in any case, so that what was there before stays known; in place: over the same memory */
+	entry.key = known < 0 ? key : g_array_index(s->entries, struct entry, known).key;
 	entry.n_key = n;
-	entry.region = value_region(s, map);
+	entry.region = known < 0 ? value_region(s, map) : g_array_index(s->entries, struct entry, known).region;
 	g_array_append_val(s->entries, entry);
 	state_region(s, entry.region)->entry = s->entries->len - 1;
-	/* whole words stay whole: copy cell by cell where the source is memory of the program */
-	uint64_t at;
-	struct region *source = mem_region_at(s, value_at, effect->n_value, &at);
-	if (source) {
-		struct cells *from = source->cells, *to = state_writable(s, entry.region);
-		memcpy(to->cell, &from->cell[at], effect->n_value * sizeof(to->cell[0]));
-	} else {
-		r = mem_store_bytes(s, KG_WORD(state_region(s, entry.region)->base), effect->n_value, effect->value);
-	}
+	r = copy_value(s, entry.region, value_at, effect);
 	remember(&g_array_index(s->entries, struct entry, s->entries->len - 1), state_region(s, entry.region)->cells);
 	return r;
 }
@@ -322,40 +401,60 @@ static struct kg_word deleted(struct kg_state *s, int map, const struct kg_word 
 	return sx_select(x, is_there, 64, KG_WORD(0), none);
 }
 
-int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
+static void delete_key(struct kg_state *s, int map, struct kg_word *key, guint n, struct kg_word *ret)
 {
-	struct kg_word *key;
 	struct kg_bpf_effect *effect;
-	guint n;
-	int r = read_key(s, map, key_at, &key, &n);
 
-	if (r)
-		return r;
 	*ret = deleted(s, map, key, n);
 	if (is_array(shape(s, map)))
-		return 0;
+		return;
 	effect = state_effect(s, KG_BPF_MAP_DELETE, map);
 	effect->key = key;
 	effect->n_key = n;
 	entry_add(s, map, key, n, FALSE);
+}
+
+int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret)
+{
+	struct kg_word *key;
+	guint n;
+	int r = check_kind(s, map, TRUE);
+
+	if (r == 0)
+		r = read_key(s, map, key_at, &key, &n);
+	if (r == 0)
+		delete_key(s, map, key, n, ret);
+	return r;
+}
+
+static struct kg_word *key_of_object(struct kg_state *s, struct kg_word object)
+{
+	struct kg_word *key = g_new0(struct kg_word, 8);
+
+	g_ptr_array_add(s->x->owned, key);
+	for (guint i = 0; i < 8; i++)
+		key[i] = sx_extract(s->x, object, 8 * i + 7, 8 * i);
+	return key;
+}
+
+int sx_map_storage_delete(struct kg_state *s, int map, struct kg_word object, struct kg_word *ret)
+{
+	delete_key(s, map, key_of_object(s, object), 8, ret);
 	return 0;
 }
 
 int sx_map_storage(struct kg_state *s, int map, struct kg_word object, gboolean creates, struct kg_word value_at, struct kg_word *ret)
 {
-	struct kg_word *key = g_new0(struct kg_word, 8);
+	struct kg_word *key = key_of_object(s, object);
 	const struct kg_map *m = shape(s, map);
 	guint found;
 	gboolean is_present;
 	int r;
 
-	g_ptr_array_add(s->x->owned, key);
 	*ret = KG_WORD(0);
 	r = state_decide(s, sx_op(s->x, KG_OP_EQ, 64, object, KG_WORD(0)), &is_present);
 	if (r || is_present) /* of no object: NULL */
 		return r;
-	for (guint i = 0; i < 8; i++)
-		key[i] = sx_extract(s->x, object, 8 * i + 7, 8 * i);
 	r = sx_map_find(s, map, key, 8, &found, &is_present);
 	if (r)
 		return r;

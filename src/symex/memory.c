@@ -33,7 +33,7 @@ struct kg_word cells_byte(struct kg_symex *x, struct cells *cells, guint i)
 
 	if (cell->is_pad) { /* the same for all that share it: it has one value, whichever */
 		cell->is_pad = FALSE;
-		cell->value = cells->is_packet ? solver_byte(x->solver, SOLVER_PACKET, KG_WORD(i)) : pad(x);
+		cell->value = cells->is_packet ? packet_byte(x, KG_WORD(i)) : pad(x);
 	}
 	return cell->n_value == 1 ? cell->value : sx_extract(x, cell->value, cell->index * 8 + 7, cell->index * 8);
 }
@@ -142,6 +142,27 @@ static int load_any(struct kg_state *s, const struct access *access, guint n, st
 	return 0;
 }
 
+static struct kg_word packet_word(struct kg_state *s, struct kg_word offset, guint n)
+{
+	struct kg_word bytes[8];
+
+	for (guint i = 0; i < n; i++)
+		bytes[i] = packet_byte(s->x, sx_op(s->x, KG_OP_ADD, 64, offset, KG_WORD(i)));
+	return sx_join(s->x, bytes, n);
+}
+
+/* The context's members data and data_end point into the packet, which is the object made behind the context. */
+static struct kg_word packet_pointer(struct kg_state *s, guint region, guint offset, struct kg_word value)
+{
+	const struct context *context = s->event->own;
+
+	if (!context->has_packet || (offset != context->data_at && offset != context->data_end_at))
+		return value;
+	value = sx_extend(s->x, value, 32, 64);
+	value.region = region + 1;
+	return value;
+}
+
 static int load(void *self, struct kg_word address, unsigned n, struct kg_word *ret, struct kg_error *err)
 {
 	struct kg_state *s = state_of(self);
@@ -149,20 +170,25 @@ static int load(void *self, struct kg_word address, unsigned n, struct kg_word *
 	struct region *region = access.region ? state_region(s, access.region) : NULL;
 
 	(void)err;
+	if (!region && !address.term && address.bits >= KG_AT_PACKET && address.bits < KG_AT_PACKET + 65536) {
+		*ret = packet_word(s, KG_WORD(address.bits - KG_AT_PACKET), n); /* behind the bytes that are kept as cells */
+		return 0;
+	}
 	if (!region) {
 		*ret = outside_word(s->x, s, KG_SPACE_KERNEL, address, n); /* BTF pointers are read directly */
 		return 0;
 	}
 	if (region->kind == REGION_PACKET && access.offset.term) {
-		struct kg_word bytes[8];
-		for (guint i = 0; i < n; i++)
-			bytes[i] = solver_byte(s->x->solver, SOLVER_PACKET, sx_op(s->x, KG_OP_ADD, 64, access.offset, KG_WORD(i)));
-		*ret = sx_join(s->x, bytes, n);
+		if (region->is_changed)
+			return state_end(s, "a packet that was changed is read at a place that is not known");
+		*ret = packet_word(s, access.offset, n);
 		return 0;
 	}
 	if (access.offset.term)
 		return load_any(s, &access, n, ret);
 	*ret = cells_word(s->x, region->cells, (guint)access.offset.bits, n);
+	if (region->kind == REGION_CONTEXT && n == 4)
+		*ret = packet_pointer(s, access.region, (guint)access.offset.bits, *ret);
 	return 0;
 }
 
@@ -279,7 +305,9 @@ static int immediate(void *self, const struct bpf_insn insn[2], struct kg_word *
 			return r;
 		if (!is_present)
 			return state_end(s, "an address in a map that has no such entry");
-		*ret = KG_WORD(state_region(s, g_array_index(s->entries, struct entry, entry).region)->base + (uint32_t)insn[1].imm);
+		ret->term = NULL;
+		ret->region = g_array_index(s->entries, struct entry, entry).region;
+		ret->bits = state_region(s, ret->region)->base + (uint32_t)insn[1].imm;
 		return 0;
 	}
 	case BPF_PSEUDO_FUNC:

@@ -68,13 +68,13 @@ static void add_entries(struct kg_symex *x, struct kg_world *world, const struct
 	}
 }
 
-static void add_answers(struct kg_symex *x, struct kg_world *world, const struct kg_state *s, guint event)
+static void add_answers(struct kg_symex *x, struct kg_world *world, const struct kg_state *s)
 {
 	for (guint i = 0; i < s->answers->len; i++) {
 		const struct answer *answer = &g_array_index(s->answers, struct answer, i);
 		struct kg_answer_of_helper *own;
 
-		if (answer->event != event)
+		if (answer->run != s->run)
 			continue;
 		own = g_new0(struct kg_answer_of_helper, 1);
 		own->helper = answer->helper;
@@ -85,14 +85,38 @@ static void add_answers(struct kg_symex *x, struct kg_world *world, const struct
 	}
 }
 
-static GBytes *packet_of(struct kg_symex *x, const struct kg_event *event)
+static GBytes *packet_of(struct kg_symex *x, guint n)
 {
-	guint n = (guint)MIN(solver_value(x->solver, event->packet_length->word), 65535);
 	guint8 *data = g_malloc0(MAX(n, 1));
+	GHashTableIter it;
+	gpointer place;
 
 	for (guint i = 0; i < n; i++)
-		data[i] = byte_value(x, solver_byte(x->solver, SOLVER_PACKET, KG_WORD(i)));
+		data[i] = byte_value(x, packet_byte(x, KG_WORD(i)));
+	g_hash_table_iter_init(&it, x->packet_places);
+	while (g_hash_table_iter_next(&it, &place, NULL)) {
+		struct kg_word offset = {.term = place};
+		uint64_t at = solver_value(x->solver, offset);
+		guint8 byte = byte_value(x, solver_byte(x->solver, SOLVER_PACKET, offset));
+
+		if (at < PACKET_CHOICES || at >= n)
+			continue;
+		if (data[at] != byte) { /* two bytes at one place: there is no such packet */
+			g_free(data);
+			return NULL;
+		}
+	}
 	return g_bytes_new_take(data, n);
+}
+
+static void add_packet(struct kg_symex *x, struct kg_world *world, const struct kg_event *event)
+{
+	const struct context *context = event->own;
+	guint n = (guint)MIN(solver_value(x->solver, context->whole_length), 65535);
+	guint linear = (guint)MIN(solver_value(x->solver, event->packet_length->word), n);
+
+	world->packet = packet_of(x, n);
+	world->packet_beyond = n - linear;
 }
 
 struct kg_world *kg_symex_world(struct kg_symex *x, const struct kg_object *object, const struct kg_event *event, const struct kg_path *path)
@@ -104,10 +128,10 @@ struct kg_world *kg_symex_world(struct kg_symex *x, const struct kg_object *obje
 	(void)object;
 	world->context = bytes_of_cells(x, context->cells, context->cells->n);
 	if (context->has_packet)
-		world->packet = packet_of(x, event);
+		add_packet(x, world, event);
 	for (guint i = 0; i < path->reads->len; i++)
 		add_read(x, world, path->reads->pdata[i]);
-	add_answers(x, world, path->state, event->index);
+	add_answers(x, world, path->state);
 	add_entries(x, world, path->state);
 	world->task = solver_value(x->solver, thread->task);
 	world->pid_tgid = solver_value(x->solver, thread->pid_tgid);

@@ -116,6 +116,7 @@ struct cells *state_writable(struct kg_state *s, guint index)
 {
 	struct region *region = state_region(s, index);
 
+	region->is_changed = TRUE;
 	if (region->cells->refs > 1) {
 		struct cells *own = g_memdup2(region->cells, sizeof(*own) + region->cells->n * sizeof(own->cell[0]));
 		own->refs = 1;

@@ -33,6 +33,7 @@ struct region {
 	int map;        /* REGION_VALUE and REGION_RECORD: index into the object's maps */
 	guint entry;    /* REGION_VALUE: index into state->entries */
 	gboolean is_gone;      /* submitted or discarded record */
+	gboolean is_changed;   /* REGION_PACKET: the program wrote to it, so that it is no more what the event brought */
 	gboolean is_constant;
 };
 struct cells *cells_new(guint n);
@@ -59,8 +60,10 @@ struct kg_state {
 		struct kg_cpu caller; /* where to return to */
 		guint stack;          /* region */
 		struct {
-			gboolean is;  /* the frame is a round of bpf_loop() */
-			uint64_t i, n;
+			gboolean is;  /* the frame is a round of bpf_loop(), or of bpf_for_each_map_elem() */
+			int map;      /* of the latter, else -1 */
+			uint64_t i;
+			struct kg_word n; /* 64 bits */
 			guint target;
 			struct kg_word context;
 		} loop;
@@ -81,12 +84,13 @@ struct kg_state {
 	uint64_t next_value; /* where the next value or record goes */
 	const struct kg_event *event;
 	const char *why;     /* not complete, because ...; interned */
+	gboolean is_left;    /* ... a tail call went on to another program */
 };
 /* The result of the n-th call of a helper, for a replay. */
 struct answer {
 	int helper;
 	guint nth;
-	guint event;
+	guint run; /* kg_state.run */
 	struct kg_word result;
 	struct kg_word *output; /* bytes, or NULL; owned by x */
 	guint n_output;
@@ -111,6 +115,7 @@ struct kg_symex {
 	guint n_paths, n_steps;
 	guint n_fresh;
 	GArray *unset;        /* struct kg_word: bytes that were never written and were asked for */
+	GHashTable *packet_places; /* terms: places in a packet that were read and are no numbers */
 	struct kg_word question; /* of kg_symex_can(), with what was preferred since */
 	const struct kg_event *current; /* kg_symex_look_at() */
 	const char *limit;    /* which bound ended the exploring, or NULL */
@@ -173,6 +178,9 @@ void outside_text(struct kg_symex *x, struct kg_state *s, enum kg_space space, s
 		  struct kg_word *ret_ended);
 void outside_text_named(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n);
 struct kg_word outside_byte(struct kg_symex *x, enum kg_space space, struct kg_word address, guint64 i);
+#define PACKET_CHOICES 128 /* bytes of a packet that a place which is a term chooses among */
+/* A byte of the packet as the event brought it; [offset] from its beginning, 64 bits. */
+struct kg_word packet_byte(struct kg_symex *x, struct kg_word offset);
 struct kg_input *input_new(struct kg_symex *x, guint event, unsigned width, const char *type, const char *fmt, ...) G_GNUC_PRINTF(5, 6);
 void type_set(struct kg_symex *x, struct kg_word w, const char *type, const char *text, enum kg_space space);
 const struct typed *type_get(struct kg_symex *x, struct kg_word w);
@@ -183,6 +191,8 @@ const char *sx_keepf(struct kg_symex *x, const char *fmt, ...) G_GNUC_PRINTF(2, 
 struct context {
 	struct cells *cells;
 	gboolean has_packet;
+	struct kg_word whole_length; /* of the packet, bytes, 32 bits; event->packet_length is its linear part */
+	guint data_at, data_end_at;  /* where the context has the linear part's beginning and end, bytes */
 };
 
 /* map.c */
@@ -192,9 +202,14 @@ int sx_map_delete(struct kg_state *s, int map, struct kg_word key_at, struct kg_
 int sx_map_lookup(struct kg_state *s, int map, struct kg_word key_at, struct kg_word *ret);
 /* Storage of a task, inode, socket: a map whose key is the object's address. */
 int sx_map_storage(struct kg_state *s, int map, struct kg_word object, gboolean creates, struct kg_word value_at, struct kg_word *ret);
+int sx_map_storage_delete(struct kg_state *s, int map, struct kg_word object, struct kg_word *ret);
 int sx_map_of(struct kg_state *s, struct kg_word pointer, int *ret);
 void sx_map_begin_run(struct kg_state *s);  /* remember what each entry holds */
 void sx_map_end_run(struct kg_state *s);    /* changes through pointers become effects */
 
 /* helper.c */
 int sx_helper_call(struct kg_state *s, int helper);
+/* kfunc.c: the kernel function of that index of the object */
+int sx_kfunc_call(struct kg_state *s, int kfunc);
+/* helper_packet.c: LD_ABS and LD_IND. *ret_is_there: [size] bytes lie at [offset] (32 bits) of the packet, and *ret is their number, big endian. */
+int sx_old_load(struct kg_state *s, struct kg_word offset, guint size, gboolean *ret_is_there, struct kg_word *ret);

@@ -10,10 +10,12 @@
  */
 #include "state.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define MAX_SKIP 16 /* instructions of such a branch */
 #define MAX_CHAIN 256 /* branches to one place */
+#define MAX_LOOPS 8388608 /* BPF_MAX_LOOPS */
 
 extern const struct kg_algebra sx_step_algebra;
 
@@ -104,6 +106,7 @@ struct kg_symex *kg_symex_new(const struct kg_symex_opts *opts)
 	x->strings = g_string_chunk_new(4096);
 	x->owned = g_ptr_array_new_with_free_func(thing_free);
 	x->unset = g_array_new(FALSE, FALSE, sizeof(struct kg_word));
+	x->packet_places = g_hash_table_new(NULL, NULL);
 	enlist(x);
 	return x;
 }
@@ -125,6 +128,7 @@ struct kg_symex *kg_symex_free(struct kg_symex *x)
 	g_string_chunk_free(x->strings);
 	g_ptr_array_unref(x->owned);
 	g_array_unref(x->unset);
+	g_hash_table_destroy(x->packet_places);
 	solver_free(x->solver);
 	g_free(x);
 	return NULL;
@@ -163,6 +167,7 @@ static void finish(struct run *run, struct kg_state *s)
 	path.result = s->cpu.reg[0];
 	path.is_complete = !s->why;
 	path.why = s->why;
+	path.is_left = s->is_left;
 	if (path.is_complete && (is_stopped(run->x) || solver_is_broken(run->x->solver))) { /* its words mean nothing */
 		path.is_complete = FALSE;
 		path.why = run->x->limit ? run->x->limit : solver_reason(run->x->solver);
@@ -374,45 +379,120 @@ static int call_function(struct kg_state *s, guint target)
 	return 0;
 }
 
-static void begin_round(struct kg_state *s)
+/* The entry of the array that a round of bpf_for_each_map_elem() is about: asked before anything is changed. */
+static int entry_of_round(struct kg_state *s, int map, uint64_t i, guint *ret)
 {
-	struct frame *frame = &s->frames[s->n_frames - 1];
+	struct kg_word key[4];
+	gboolean is_present;
 
-	s->cpu.pc = frame->loop.target;
-	s->cpu.reg[1] = KG_WORD(frame->loop.i);
-	s->cpu.reg[2] = frame->loop.context;
+	if (map < 0)
+		return 0;
+	for (guint k = 0; k < 4; k++)
+		key[k] = KG_WORD(i >> (8 * k) & 0xff);
+	return sx_map_find(s, map, key, 4, ret, &is_present);
 }
 
-/* bpf_loop(nr, callback, context, flags): the callback's frames, one after the other. The number of rounds has to be known. */
-static int begin_loop(struct kg_state *s)
+static void begin_round(struct kg_state *s, guint entry)
 {
-	struct kg_symex *x = s->x;
-	struct kg_word context = s->cpu.reg[3];
-	uint64_t n, flags;
-	int r = state_number(s, sx_extend(x, sx_extract(x, s->cpu.reg[1], 31, 0), 32, 64), "the number of rounds of bpf_loop", &n);
+	struct frame *frame = &s->frames[s->n_frames - 1];
+	guint key, value;
 
-	if (r == 0)
-		r = state_number(s, s->cpu.reg[4], "the flags of bpf_loop", &flags);
+	s->cpu.pc = frame->loop.target;
+	if (frame->loop.map < 0) {
+		s->cpu.reg[1] = KG_WORD(frame->loop.i);
+		s->cpu.reg[2] = frame->loop.context;
+		return;
+	}
+	key = state_region_new(s, REGION_STACK, s->next_value, 4);
+	s->next_value += 4096;
+	mem_store_word(s, KG_WORD(state_region(s, key)->base), 4, KG_WORD(frame->loop.i));
+	value = g_array_index(s->entries, struct entry, entry).region;
+	s->cpu.reg[1] = KG_WORD(KG_AT_MAP + 0x100000000ull * (guint)frame->loop.map);
+	s->cpu.reg[2] = (struct kg_word){.bits = state_region(s, key)->base, .region = key};
+	s->cpu.reg[3] = (struct kg_word){.bits = state_region(s, value)->base, .region = value};
+	s->cpu.reg[4] = frame->loop.context;
+}
+
+/* Is there a round [i]? Where the number of rounds is unknown, both may be, as often as a branch back is followed. */
+static int has_round(struct kg_state *s, struct kg_word n, uint64_t i, gboolean *ret)
+{
+	if (n.term && i >= s->x->opts.max_unroll)
+		return state_end(s, "the loop at instruction %u was followed %u times, and could go on", s->cpu.pc, s->x->opts.max_unroll);
+	return state_decide(s, sx_op(s->x, KG_OP_ULT, 64, KG_WORD(i), n), ret);
+}
+
+static int begin_rounds(struct kg_state *s, int map, struct kg_word n)
+{
+	struct kg_word callback = s->cpu.reg[2], context = s->cpu.reg[3];
+	struct frame *frame;
+	gboolean has_first;
+	guint entry = 0;
+	int r = has_round(s, n, 0, &has_first);
+
+	if (r == 0 && (callback.term || callback.bits < KG_AT_CODE))
+		r = state_end(s, "a loop that the kernel refuses");
 	if (r)
 		return r;
-	if (flags || n > 8388608 || s->cpu.reg[2].term || s->cpu.reg[2].bits < KG_AT_CODE)
-		return state_end(s, "a bpf_loop that the kernel refuses");
-	if (n == 0) {
+	if (!has_first) {
 		s->cpu.reg[0] = KG_WORD(0);
 		return 0;
 	}
-	guint target = (guint)((s->cpu.reg[2].bits - KG_AT_CODE) / 8);
-	r = call_function(s, target);
+	r = entry_of_round(s, map, 0, &entry);
+	if (r == 0)
+		r = call_function(s, (guint)((callback.bits - KG_AT_CODE) / 8));
 	if (r)
 		return r;
-	struct frame *frame = &s->frames[s->n_frames - 1];
+	frame = &s->frames[s->n_frames - 1];
 	frame->loop.is = TRUE;
+	frame->loop.map = map;
 	frame->loop.i = 0;
 	frame->loop.n = n;
-	frame->loop.target = target;
+	frame->loop.target = s->cpu.pc;
 	frame->loop.context = context;
-	begin_round(s);
+	begin_round(s, entry);
 	return 0;
+}
+
+/*
+ * bpf_loop(nr, callback, context, flags): the callback's frames, one after the other. Too many rounds are refused: the verifier puts the loop in place of the
+ * call, where r0 = -E2BIG is a 32-bit move (inline_bpf_loop(), Linux 6.18).
+ */
+static int begin_loop(struct kg_state *s)
+{
+	struct kg_word n = sx_extend(s->x, sx_extract(s->x, s->cpu.reg[1], 31, 0), 32, 64);
+	gboolean is_long = FALSE;
+	uint64_t flags;
+	int r = state_number(s, s->cpu.reg[4], "the flags of bpf_loop", &flags);
+
+	if (r == 0 && !flags)
+		r = state_decide(s, sx_op(s->x, KG_OP_ULT, 64, KG_WORD(MAX_LOOPS), n), &is_long);
+	if (r)
+		return r;
+	if (!flags && !is_long)
+		return begin_rounds(s, -1, n);
+	s->cpu.reg[0] = KG_WORD(flags ? (uint64_t)-EINVAL : (uint32_t)-E2BIG);
+	return 0;
+}
+
+/* bpf_for_each_map_elem(map, callback, context, flags): over an array. What other maps hold, and in which order, is not known. */
+static int begin_for_each(struct kg_state *s)
+{
+	const struct kg_map *m;
+	uint64_t flags;
+	int map, r = sx_map_of(s, s->cpu.reg[1], &map);
+
+	if (r == 0)
+		r = state_number(s, s->cpu.reg[4], "the flags of bpf_for_each_map_elem", &flags);
+	if (r)
+		return r;
+	if (flags) {
+		s->cpu.reg[0] = KG_WORD((uint64_t)-EINVAL);
+		return 0;
+	}
+	m = s->object->maps->pdata[map];
+	if (m->type != BPF_MAP_TYPE_ARRAY && m->type != BPF_MAP_TYPE_PERCPU_ARRAY)
+		return state_end(s, "which entries %s has is not known (bpf_for_each_map_elem)", m->name);
+	return begin_rounds(s, map, KG_WORD(m->max_entries));
 }
 
 /* *ret_ended: the program itself ended. */
@@ -425,15 +505,20 @@ static int leave_function(struct kg_state *s, gboolean *ret_ended)
 	if (*ret_ended)
 		return 0;
 	if (frame->loop.is) {
-		gboolean stops;
+		gboolean stops, has_next = FALSE;
+		guint entry = 0;
 		int r = state_decide(s, sx_op(s->x, KG_OP_NE, 64, result, KG_WORD(0)), &stops);
+		if (r == 0 && !stops)
+			r = has_round(s, frame->loop.n, frame->loop.i + 1, &has_next);
+		if (r == 0 && has_next)
+			r = entry_of_round(s, frame->loop.map, frame->loop.i + 1, &entry);
 		if (r)
 			return r;
 		frame->loop.i++;
-		if (!stops && frame->loop.i < frame->loop.n) {
+		if (has_next) {
 			state_region(s, frame->stack)->is_gone = TRUE;
 			set_stack(s);
-			begin_round(s);
+			begin_round(s, entry);
 			return 0;
 		}
 		result = KG_WORD(frame->loop.i);
@@ -448,6 +533,15 @@ static int leave_function(struct kg_state *s, gboolean *ret_ended)
 /* ---------------------------------------------------------------- steps */
 
 enum { GOES_ON, ENDED = 1 };
+
+/* ENDED: the packet has no such bytes, and the function ends. */
+static int old_load(struct kg_state *s, const struct kg_step *step)
+{
+	gboolean is_there;
+	int r = sx_old_load(s, step->condition, (guint)step->number, &is_there, &s->cpu.reg[0]);
+
+	return r ? r : is_there ? GOES_ON : ENDED;
+}
 
 /* One instruction. On a negative result the state is as before it. */
 static int execute(struct run *run, struct kg_state *s)
@@ -471,18 +565,26 @@ static int execute(struct run *run, struct kg_state *s)
 			r = branch(run, s, &step, before.pc);
 			break;
 		case KG_FLOW_HELPER:
-			if (step.number == BPF_FUNC_tail_call)
-				r = state_end(s, "a tail call leaves the program");
-			else if (step.number == BPF_FUNC_loop)
+			if (step.number == BPF_FUNC_loop)
 				r = begin_loop(s);
+			else if (step.number == BPF_FUNC_for_each_map_elem)
+				r = begin_for_each(s);
 			else
 				r = sx_helper_call(s, step.number);
 			break;
 		case KG_FLOW_KFUNC:
-			r = state_end(s, "kernel function %d is not modelled", step.number);
+			r = sx_kfunc_call(s, step.number);
 			break;
-		case KG_FLOW_MAY_GOTO:
-			r = state_end(s, "a loop that the kernel cuts off (may_goto) is not modelled");
+		case KG_FLOW_MAY_GOTO: /* taken for granted, and listed: the loop ends before the kernel cuts it off */
+			break;
+		case KG_FLOW_OLD_LOAD:
+			r = old_load(s, &step);
+			if (r != ENDED)
+				break;
+			s->cpu.reg[0] = KG_WORD(0);
+			r = leave_function(s, &has_ended);
+			if (r == 0)
+				return has_ended ? ENDED : GOES_ON;
 			break;
 		case KG_FLOW_FUNCTION:
 			r = call_function(s, step.target);

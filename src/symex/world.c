@@ -259,6 +259,29 @@ struct kg_word outside_word(struct kg_symex *x, struct kg_state *s, enum kg_spac
 	return read->value;
 }
 
+/*
+ * At a place that is a number, a constant. At another, a choice among the first ones: so two ways to say one place mean one byte. Behind them each term is a
+ * byte of its own; where two meet in a model, the replay has no packet (replay.c), and so says nothing.
+ */
+struct kg_word packet_byte(struct kg_symex *x, struct kg_word offset)
+{
+	struct kg_word byte;
+
+	offset.region = 0;
+	byte = solver_byte(x->solver, SOLVER_PACKET, offset);
+	if (!offset.term)
+		return byte;
+	g_hash_table_add(x->packet_places, offset.term);
+	for (guint i = PACKET_CHOICES; i-- > 0;)
+		byte = sx_select(x, sx_op(x, KG_OP_EQ, 64, offset, KG_WORD(i)), 8, solver_byte(x->solver, SOLVER_PACKET, KG_WORD(i)), byte);
+	return byte;
+}
+
+static gboolean is_of_packet(struct kg_word address)
+{
+	return address.term ? address.region == KG_REGION_PACKET : address.bits >= KG_AT_PACKET && address.bits < KG_AT_PACKET + 65536;
+}
+
 int kg_symex_read(struct kg_symex *x, enum kg_space space, struct kg_word address, guint n_bytes, struct kg_word *ret)
 {
 	struct cells *cells = x->current ? ((struct context *)x->current->own)->cells : NULL;
@@ -272,9 +295,9 @@ int kg_symex_read(struct kg_symex *x, enum kg_space space, struct kg_word addres
 		*ret = sx_join(x, bytes, n_bytes);
 		return 0;
 	}
-	if (!address.term && address.bits >= KG_AT_PACKET && address.bits < KG_AT_PACKET + 65536) {
+	if (is_of_packet(address)) {
 		for (guint i = 0; i < n_bytes; i++)
-			bytes[i] = solver_byte(x->solver, SOLVER_PACKET, KG_WORD(address.bits - KG_AT_PACKET + i));
+			bytes[i] = packet_byte(x, sx_op(x, KG_OP_SUB, 64, address, KG_WORD(KG_AT_PACKET - i)));
 		*ret = sx_join(x, bytes, n_bytes);
 		return 0;
 	}

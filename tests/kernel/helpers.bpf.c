@@ -69,6 +69,55 @@ struct {
 	__type(value, __u64);
 } storage SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 2);
+	__type(value, __u64);
+} queue SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 2);
+	__type(value, __u64);
+} stack SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_BLOOM_FILTER);
+	__uint(max_entries, 100);
+	__type(value, __u64);
+} filter SEC(".maps");
+struct prefix {
+	__u32 bits;
+	__u8 address[4];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 10);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct prefix);
+	__type(value, __u64);
+} trie SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u32);
+} devices SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, __u64);
+} group SEC(".maps");
+struct locked {
+	struct bpf_spin_lock lock;
+	__u32 n;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct locked);
+} with_lock SEC(".maps");
+
 struct { __u64 text, short_text, dev, ino; } given SEC(".data.given") = {1}; /* set by the test */
 int bss_array[8];
 const char constant[64] = "a constant text";
@@ -390,6 +439,381 @@ SEC("tc") int packet_tc(struct __sk_buff *skb)
 	o->n[6] = bpf_skb_store_bytes(skb, 62, text, 4, 0);
 	o->n[7] = bpf_skb_load_bytes(skb, 0, o->bytes[3], 16);
 	return 3;
+}
+
+SEC("raw_tp/x") int reads_that_succeed(void *ctx)
+{
+	BEGIN;
+	__builtin_memset(o->bytes, 0xee, sizeof(o->bytes));
+	o->n[0] = bpf_probe_read_user(o->bytes[0], 32, (void *)given.text);
+	o->n[1] = bpf_probe_read_user_str(o->bytes[1], 40, (void *)given.short_text);
+	o->n[2] = bpf_probe_read_kernel(o->bytes[2], 10, constant);
+	o->n[3] = bpf_probe_read_kernel_str(o->bytes[3], 64, constant);
+	return 0;
+}
+
+static long each_of_array(struct bpf_map *map, __u32 *key, __u64 *value, void *c)
+{
+	*value += *key + factor;
+	*(__u64 *)c += *value;
+	return *key == 3;
+}
+
+SEC("raw_tp/x") int for_each_array(void *ctx)
+{
+	__u64 sum = 0, v = 5, *p;
+	__u32 k = 2;
+	BEGIN;
+
+	bpf_map_update_elem(&array, &k, &v, 0);
+	o->n[0] = bpf_for_each_map_elem(&array, each_of_array, &sum, 0);
+	o->n[1] = sum;
+	p = bpf_map_lookup_elem(&array, &k);
+	o->n[2] = p ? *p : 1;
+	o->n[3] = bpf_for_each_map_elem(&percpu_array, each_of_array, &sum, 0);
+	o->n[4] = sum;
+	return 0;
+}
+
+SEC("raw_tp/x") int arrays(void *ctx)
+{
+	__u32 k = 5;
+	__u64 v = 10, *p;
+	BEGIN;
+
+	o->n[0] = bpf_map_update_elem(&array, &k, &v, 0); /* there is no such index */
+	o->n[1] = bpf_map_delete_elem(&array, &k);
+	k = 1;
+	p = bpf_map_lookup_elem(&array, &k);
+	if (!p)
+		return 1;
+	*p = 3;
+	o->n[2] = bpf_map_update_elem(&array, &k, &v, BPF_EXIST);
+	o->n[3] = *p; /* updated in place */
+	*p += 1;
+	p = bpf_map_lookup_elem(&array, &k);
+	o->n[4] = p ? *p : 1;
+	o->n[5] = bpf_map_delete_elem(&array, &k);
+	o->n[6] = bpf_map_update_elem(&array, &k, &v, 8);
+	return 0;
+}
+
+SEC("raw_tp/x") int deletes(void *ctx)
+{
+	__u64 k = 7, v = 1;
+	BEGIN;
+
+	o->n[0] = bpf_map_delete_elem(&hash, &k);
+	bpf_map_update_elem(&hash, &k, &v, 0);
+	o->n[1] = bpf_map_delete_elem(&hash, &k);
+	o->n[2] = bpf_map_delete_elem(&hash, &k);
+	return 0;
+}
+
+SEC("raw_tp/x") int this_cpu(void *ctx)
+{
+	__u32 k = 1;
+	__u64 *p, *q;
+	BEGIN;
+
+	p = bpf_map_lookup_elem(&percpu_array, &k);
+	if (p)
+		*p = 77;
+	q = bpf_map_lookup_percpu_elem(&percpu_array, &k, bpf_get_smp_processor_id());
+	o->n[0] = q ? *q : 1;
+	o->n[1] = p == q;
+	k = 9;
+	o->n[2] = bpf_map_lookup_percpu_elem(&percpu_hash, &k, bpf_get_smp_processor_id()) != NULL;
+	return 0;
+}
+
+SEC("raw_tp/x") int queues(void *ctx)
+{
+	__u64 a = 1, b = 2, c = 3, v = 99;
+	BEGIN;
+
+	o->n[0] = bpf_map_pop_elem(&queue, &v);
+	o->n[1] = v;
+	bpf_map_push_elem(&queue, &a, 0);
+	o->n[2] = bpf_map_push_elem(&queue, &b, 0);
+	o->n[3] = bpf_map_push_elem(&queue, &c, 0);
+	o->n[4] = bpf_map_push_elem(&queue, &c, BPF_EXIST);
+	o->n[5] = bpf_map_peek_elem(&queue, &v);
+	o->n[6] = v;
+	bpf_map_push_elem(&stack, &a, 0);
+	bpf_map_push_elem(&stack, &b, 0);
+	o->n[7] = bpf_map_pop_elem(&stack, &v);
+	o->n[8] = v;
+	o->n[9] = bpf_map_pop_elem(&stack, &v) * 100 + v;
+	o->n[10] = bpf_map_peek_elem(&filter, &a);
+	o->n[11] = bpf_map_push_elem(&filter, &a, 0);
+	o->n[12] = bpf_map_peek_elem(&filter, &a);
+	return 0;
+}
+
+SEC("raw_tp/x") int one_pop(void *ctx)
+{
+	__u64 v = 99;
+	BEGIN;
+
+	o->n[0] = bpf_map_pop_elem(&queue, &v);
+	o->n[1] = v;
+	return 0;
+}
+
+SEC("raw_tp/x") int prefixes(void *ctx)
+{
+	struct prefix p = {8, {10}}, q = {16, {10, 1}}, asked = {32, {10, 1, 2, 3}};
+	__u64 v = 8, *found;
+	BEGIN;
+
+	bpf_map_update_elem(&trie, &p, &v, 0);
+	v = 16;
+	bpf_map_update_elem(&trie, &q, &v, 0);
+	found = bpf_map_lookup_elem(&trie, &asked);
+	o->n[0] = found ? *found : 1;
+	asked.address[1] = 2;
+	found = bpf_map_lookup_elem(&trie, &asked);
+	o->n[1] = found ? *found : 1;
+	asked.address[0] = 11;
+	o->n[2] = bpf_map_lookup_elem(&trie, &asked) != NULL;
+	asked.address[0] = 10;
+	asked.bits = 7;
+	o->n[3] = bpf_map_lookup_elem(&trie, &asked) != NULL;
+	return 0;
+}
+
+SEC("raw_tp/x") int one_prefix(void *ctx)
+{
+	struct prefix asked = {32, {10, 1, 2, 3}};
+	__u64 *found;
+	BEGIN;
+
+	found = bpf_map_lookup_elem(&trie, &asked);
+	o->n[0] = found ? *found : 1;
+	return 0;
+}
+
+SEC("raw_tp/x") int dynptrs(void *ctx)
+{
+	struct bpf_dynptr d;
+	char text[8] = "abcdefg", *p;
+	BEGIN;
+
+	o->n[0] = bpf_dynptr_from_mem(o->bytes, 100, 0, &d);
+	o->n[1] = bpf_dynptr_write(&d, 10, text, 8, 0);
+	o->n[2] = bpf_dynptr_write(&d, 93, text, 8, 0);
+	o->n[3] = bpf_dynptr_write(&d, 92, text, 8, 0);
+	o->n[4] = bpf_dynptr_read(text, 4, &d, 12, 0);
+	o->n[5] = bpf_dynptr_read(text, 4, &d, 97, 0);
+	o->n[6] = bpf_dynptr_read(text, 4, &d, 0, 1);
+	__builtin_memcpy(&o->n[7], text, 8);
+	p = bpf_dynptr_data(&d, 50, 10);
+	if (p)
+		p[3] = 'x';
+	o->n[8] = bpf_dynptr_data(&d, 95, 10) != NULL;
+	o->n[9] = bpf_dynptr_from_mem(o->bytes, 100, 1, &d);
+	o->n[10] = bpf_dynptr_read(text, 1, &d, 0, 0);
+	return 0;
+}
+
+SEC("raw_tp/x") int dynptr_records(void *ctx)
+{
+	struct bpf_dynptr d;
+	__u64 v = 0x1122334455667788ull, w = 5;
+	BEGIN;
+
+	o->n[0] = bpf_ringbuf_reserve_dynptr(&ring, 16, 0, &d);
+	o->n[1] = bpf_dynptr_write(&d, 0, &v, 8, 0);
+	o->n[2] = bpf_dynptr_write(&d, 8, &w, 8, 0);
+	bpf_ringbuf_submit_dynptr(&d, 0);
+	o->n[3] = bpf_ringbuf_reserve_dynptr(&ring, 16, 0, &d);
+	bpf_ringbuf_discard_dynptr(&d, 0);
+	o->n[4] = bpf_ringbuf_reserve_dynptr(&ring, 1 << 20, 0, &d);
+	o->n[5] = bpf_dynptr_write(&d, 0, &v, 8, 0);
+	bpf_ringbuf_discard_dynptr(&d, 0);
+	o->n[6] = bpf_ringbuf_reserve_dynptr(&ring, 16, 1, &d);
+	bpf_ringbuf_discard_dynptr(&d, 0);
+	return 0;
+}
+
+struct bpf_iter_num {
+	__u64 __opaque[1];
+} __attribute__((aligned(8)));
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+
+/* The text of a loop that the kernel's verifier follows: it wants the iterator in the same state at each turn. */
+#define NUMBERS(it, start, end, body) do { \
+	struct bpf_iter_num *it_ = (void *)&it; \
+	int *i; \
+	o->n[at++] = bpf_iter_num_new(it_, start, end); \
+	while ((i = bpf_iter_num_next(it_))) { body; } \
+	bpf_iter_num_destroy(it_); \
+} while (0)
+
+SEC("raw_tp/x") int kernel_functions(void *ctx)
+{
+	__u64 it __attribute__((aligned(8)));
+	__u64 sum = 0;
+	int at = 0;
+	BEGIN;
+
+	bpf_rcu_read_lock();
+	bpf_rcu_read_unlock();
+	NUMBERS(it, 3, 7, sum += *i);
+	NUMBERS(it, 7, 3, sum += 1000);
+	NUMBERS(it, -2, 1, sum += *i + 100);
+	NUMBERS(it, 0, 1 << 30, sum += 1000);
+	NUMBERS(it, 5, 5, sum += 1000);
+	o->n[8] = sum;
+	return 0;
+}
+
+SEC("xdp") int packet_xdp(struct xdp_md *ctx)
+{
+	BEGIN;
+	char text[4] = {9, 8, 7, 6};
+
+	__builtin_memset(o->bytes, 0xee, sizeof(o->bytes));
+	o->n[0] = bpf_xdp_get_buff_len(ctx);
+	o->n[1] = bpf_xdp_load_bytes(ctx, 10, o->bytes[0], 20);
+	o->n[2] = bpf_xdp_load_bytes(ctx, 60, o->bytes[1], 20);
+	o->n[3] = bpf_xdp_store_bytes(ctx, 3, text, 4);
+	o->n[4] = bpf_xdp_store_bytes(ctx, 62, text, 4);
+	o->n[5] = bpf_xdp_load_bytes(ctx, 0, o->bytes[2], 16);
+	o->n[6] = bpf_redirect(1, 0);
+	o->n[7] = bpf_redirect(1, 1);
+	o->n[8] = bpf_redirect_map(&devices, 1, XDP_DROP); /* it has no entry */
+	return XDP_PASS;
+}
+
+SEC("tc") int redirect_tc(struct __sk_buff *skb)
+{
+	BEGIN;
+	o->n[0] = bpf_redirect(1, 0);
+	o->n[1] = bpf_redirect(1, BPF_F_INGRESS);
+	o->n[2] = bpf_redirect(1, 0x100);
+	o->n[3] = bpf_redirect_peer(1, 0);
+	o->n[4] = bpf_redirect_peer(1, 1);
+	o->n[5] = bpf_redirect_neigh(1, NULL, 0, 0);
+	o->n[6] = bpf_redirect_neigh(1, NULL, 0, 1);
+	return 0;
+}
+
+SEC("tc") int pull_tc(struct __sk_buff *skb)
+{
+	BEGIN;
+	o->n[0] = bpf_skb_pull_data(skb, 0);
+	o->n[1] = bpf_skb_pull_data(skb, 64);
+	o->n[2] = skb->data_end - skb->data;
+	o->n[3] = bpf_skb_pull_data(skb, 65);
+	o->n[4] = skb->len;
+	return 0;
+}
+
+unsigned long long load_byte(void *skb, unsigned long long off) asm("llvm.bpf.load.byte");
+unsigned long long load_half(void *skb, unsigned long long off) asm("llvm.bpf.load.half");
+unsigned long long load_word(void *skb, unsigned long long off) asm("llvm.bpf.load.word");
+
+SEC("tc") int old_loads(struct __sk_buff *skb)
+{
+	BEGIN;
+	o->n[0] = load_byte(skb, 0);
+	o->n[1] = load_half(skb, 12);
+	o->n[2] = load_word(skb, 60);
+	o->n[3] = load_half(skb, factor + 9);
+	return 5;
+}
+
+SEC("socket") int old_load_behind(struct __sk_buff *skb)
+{
+	BEGIN;
+	o->n[0] = load_half(skb, 3);
+	o->n[1] = 1;
+	o->n[2] = load_word(skb, 61); /* the program ends here, with 0 */
+	o->n[3] = 1;
+	return 5;
+}
+
+SEC("cgroup_skb/egress") int packet_group(struct __sk_buff *skb)
+{
+	BEGIN;
+	__builtin_memset(o->bytes, 0xee, sizeof(o->bytes));
+	o->n[0] = skb->len;
+	o->n[1] = bpf_skb_load_bytes(skb, 4, o->bytes[0], 20);
+	o->n[2] = bpf_skb_load_bytes(skb, 40, o->bytes[1], 20);
+	return 1;
+}
+
+/* Of each text: what is returned in the upper half, the number in the lower one. */
+#define NUMBER(i, how, text, flags, type) do { \
+	static const char text_[24] = text; \
+	type number = 99; \
+	long r = how(text_, sizeof(text) - 1, flags, &number); \
+	o->n[i] = (__u64)r << 32 | (__u32)(number ^ number >> 32); \
+} while (0)
+
+SEC("raw_tp/x") int numbers(void *ctx)
+{
+	BEGIN;
+	NUMBER(0, bpf_strtol, " -12x", 0, long);
+	NUMBER(1, bpf_strtol, "0x1fz", 0, long);
+	NUMBER(2, bpf_strtol, "0x1f", 10, long);
+	NUMBER(3, bpf_strtol, "017", 0, long);
+	NUMBER(4, bpf_strtol, "ff", 16, long);
+	NUMBER(5, bpf_strtol, "abc", 10, long);
+	NUMBER(6, bpf_strtol, "9223372036854775808", 10, long);
+	NUMBER(7, bpf_strtol, "-9223372036854775808", 10, long);
+	NUMBER(8, bpf_strtoul, "18446744073709551615", 10, unsigned long);
+	NUMBER(9, bpf_strtoul, "18446744073709551616", 10, unsigned long);
+	NUMBER(10, bpf_strtoul, "-1", 10, unsigned long);
+	NUMBER(11, bpf_strtoul, "7", 7, unsigned long);
+	NUMBER(12, bpf_strtol, "  ", 10, long);
+	NUMBER(13, bpf_strtol, "-", 10, long);
+	NUMBER(14, bpf_strtol, "0x", 0, long);
+	NUMBER(15, bpf_strtol, "-9223372036854775809", 10, long);
+	return 0;
+}
+
+SEC("raw_tp/x") int turns(__u64 *ctx)
+{
+	__u64 sum = 0;
+	BEGIN;
+
+	o->n[0] = bpf_loop(ctx[0], add, &sum, 0); /* as often as an argument says */
+	o->n[1] = sum;
+	return 0;
+}
+
+SEC("cgroup_skb/ingress") int group_storage(struct __sk_buff *skb)
+{
+	__u64 *p = bpf_get_local_storage(&group, 0), *q;
+	BEGIN;
+
+	o->n[0] = *p;
+	*p += 3;
+	q = bpf_get_local_storage(&group, 0);
+	o->n[1] = *q;
+	return 1;
+}
+
+SEC("tc") int lock(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct locked *l = bpf_map_lookup_elem(&with_lock, &zero);
+	BEGIN;
+
+	if (!l)
+		return 1;
+	bpf_spin_lock(&l->lock);
+	l->n += 5;
+	bpf_spin_unlock(&l->lock);
+	o->n[0] = l->n;
+	return 0;
 }
 
 char _license[] SEC("license") = "GPL";

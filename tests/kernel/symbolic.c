@@ -123,7 +123,7 @@ static gboolean give(void *user, const char *name, uint64_t *ret)
 		*ret = arg_of(s, event_in(name), (guint)at);
 	else if (sscanf(name, "memory %u %i", &function, &at) == 2 && function == SOLVER_PACKET)
 		*ret = at < PACKET_SIZE ? s->input->packet[at] : 0;
-	else if (g_str_has_prefix(name, "packet length"))
+	else if (g_str_has_prefix(name, "packet length") || (sscanf(name, "context at byte %i", &at) == 1 && at == 0)) /* skb->len: the whole is linear */
 		*ret = packet_length(s);
 	else if (g_str_has_prefix(name, "nsecs"))
 		*ret = 1000;
@@ -158,6 +158,7 @@ static void assume_args(struct scenario *s, guint program, guint n)
 static void assume_packet(struct scenario *s)
 {
 	assume_equal(s->x, s->events[UNDER_TEST]->packet_length->word, 32, packet_length(s));
+	assume_equal(s->x, ((const struct context *)s->events[UNDER_TEST]->own)->whole_length, 32, packet_length(s));
 	for (guint i = 0; i < PACKET_SIZE; i++)
 		assume_equal(s->x, solver_byte(s->x->solver, SOLVER_PACKET, KG_WORD(i)), 8, s->input->packet[i]);
 }

@@ -1,12 +1,14 @@
 /*
  * All helpers that real programs call have a model: every tool of the installed bpftrace package and of the package libbpf-tools is read as an object and
- * run by the interpreter, each program in worlds of zeros, of ones and of letters. No run may end for want of something.
+ * run by the interpreter, each program in worlds of zeros, of ones and of letters, and by the symbolic executor from maps that may hold anything. No run may
+ * end for want of something. A bound that was reached (paths, steps, time, turns of a loop) is counted and told, since what is behind it was not seen.
  *
  * What the compiler or libbpf already refuses on this kernel (a field that is gone) is skipped with the reason.
  */
 #include <kgent/build.h>
 #include <kgent/interp.h>
 #include <kgent/profile.h>
+#include <kgent/symex.h>
 
 #include <elf.h>
 #include <stdio.h>
@@ -14,7 +16,9 @@
 
 #define BAD_RELOCATION "(195896080) is not modelled" /* libbpf's mark for a CO-RE relocation without a target */
 
-static guint n_cases, n_failed, n_runs;
+#define PROGRAM_MS 400 /* of the symbolic executor, for one program */
+
+static guint n_cases, n_failed, n_runs, n_paths, n_programs, n_bounded;
 static struct kg_profile *profile;
 
 static void ok(const char *name)
@@ -62,9 +66,69 @@ static char *run_one(const struct kg_object *o, guint which, guint8 fill)
 	return why;
 }
 
+/* ---------------------------------------------------------------- all states at once */
+
+/* Ends of paths that say "I did not look further" and not "I can't". */
+static gboolean is_bound(const char *why)
+{
+	static const char *const bounds[] = {"more than ", "the loop at instruction ", "the solver ", "timeout", "canceled", "max. ",
+					   "a store at an unknown place of ", NULL};
+
+	for (guint i = 0; bounds[i]; i++)
+		if (g_str_has_prefix(why, bounds[i]))
+			return TRUE;
+	return FALSE;
+}
+
+struct seeing {
+	char *why;   /* the first end of a path that is no bound; owned */
+	char *bound; /* the first one that is; owned */
+};
+
+static void at_end(const struct kg_path *path, void *user)
+{
+	struct seeing *s = user;
+
+	n_paths++;
+	if (path->is_complete)
+		return;
+	if (is_bound(path->why) && !s->bound)
+		s->bound = g_strdup(path->why);
+	else if (!is_bound(path->why) && !s->why)
+		s->why = g_strdup(path->why);
+}
+
+/* NULL, or why a path did not come to its end; owned. */
+static char *look_at_one(const char *name, const struct kg_object *o, guint which)
+{
+	struct kg_symex *x = kg_symex_new(&(struct kg_symex_opts){.profile = profile, .total_ms = PROGRAM_MS, .solver_ms = PROGRAM_MS, .max_unroll = 8});
+	_cleanup_error_ struct kg_error err = {0};
+	struct seeing s = {0};
+	struct kg_event *event = kg_symex_event(x, o, which, NULL, &err);
+	struct kg_state *start = kg_symex_start(x, o, KG_MAPS_ANY);
+	char *why = NULL;
+
+	if (!event)
+		s.why = g_strdup(err.msg);
+	else if (kg_symex_run(x, o, which, event, start, at_end, &s, &err) < 0)
+		s.bound = s.bound ? s.bound : g_strdup(err.msg);
+	n_programs++;
+	n_bounded += s.bound != NULL;
+	if (s.bound)
+		printf("# %s: %s: %s\n", name, ((struct kg_bpf_program *)o->programs->pdata[which])->attach, s.bound);
+	if (s.why)
+		why = g_strdup_printf("%s: %s", ((struct kg_bpf_program *)o->programs->pdata[which])->attach, s.why);
+	g_free(s.why);
+	g_free(s.bound);
+	kg_state_free(start);
+	kg_symex_free(x);
+	return why;
+}
+
 static void test_object(const char *name, const struct kg_object *o)
 {
 	static const guint8 fills[] = {0, 1, 'a'};
+	gboolean is_seen = TRUE;
 
 	for (guint i = 0; i < o->programs->len; i++)
 		for (guint k = 0; k < G_N_ELEMENTS(fills); k++) {
@@ -79,7 +143,20 @@ static void test_object(const char *name, const struct kg_object *o)
 				return;
 			}
 		}
-	ok(name);
+	for (guint i = 0; i < o->programs->len; i++) {
+		g_autofree char *why = look_at_one(name, o, i);
+
+		if (!why)
+			continue;
+		if (strstr(why, BAD_RELOCATION))
+			skip(name, "this kernel lacks a field that it reads");
+		else
+			not_ok(name, why);
+		is_seen = FALSE;
+		break;
+	}
+	if (is_seen)
+		ok(name);
 }
 
 static void test_elf(const char *name, GBytes *elf)
@@ -172,6 +249,20 @@ static guint test_package(const char *package)
 	return n_cases - before;
 }
 
+/* A path of one executor that the other can't follow is never replayed. */
+static void test_same_helpers(void)
+{
+	g_autoptr(GString) why = g_string_new(NULL);
+
+	for (int helper = 1; kg_helper_name(helper); helper++)
+		if (!kg_interp_helper_source(helper) != !kg_symex_has_helper(helper))
+			g_string_append_printf(why, " %s (%s)", kg_helper_name(helper), kg_symex_has_helper(helper) ? "not in the interpreter" : "only there");
+	if (why->len)
+		not_ok("both executors model the same helpers", why->str);
+	else
+		ok("both executors model the same helpers");
+}
+
 int main(void)
 {
 	static const char *const packages[] = {"bpftrace", "libbpf-tools"};
@@ -180,7 +271,8 @@ int main(void)
 	for (guint i = 0; i < G_N_ELEMENTS(packages); i++)
 		if (!test_package(packages[i]))
 			skip(packages[i], "this package is not installed");
-	printf("# %u runs\n1..%u\n", n_runs, n_cases);
+	test_same_helpers();
+	printf("# %u runs; %u programs for all states: %u paths, a bound was reached in %u\n1..%u\n", n_runs, n_programs, n_paths, n_bounded, n_cases);
 	kg_profile_free(profile);
 	return n_failed != 0;
 }

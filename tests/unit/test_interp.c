@@ -131,7 +131,7 @@ static void test_stops(void **state)
 	RUN(&run, CALL(BPF_FUNC_timer_start), EXIT);
 	expect_stop(&run, "bpf_timer_start");
 	RUN(&run, INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, 77), EXIT);
-	expect_stop(&run, "BTF id 77");
+	expect_stop(&run, "kernel function ? (77)");
 	RUN(&run, JUMP(-1), EXIT);
 	expect_stop(&run, "more than 1000000 instructions");
 	RUN(&run, FUNCTION(-1), EXIT);
@@ -227,8 +227,14 @@ static void test_text(void **state)
 	assert_int_equal(run.result, 6);
 	const struct kg_bpf_effect *e = effect(&run, 0, KG_BPF_RECORD);
 
-	for (guint i = 0; i < 8; i++)
-		assert_int_equal(e->value[i].bits, (guint8)"hello\0\377\377"[i]);
+	for (guint i = 0; i < 8; i++) /* the rest of the word with the NUL is cleared */
+		assert_int_equal(e->value[i].bits, (guint8)"hello\0\0\0"[i]);
+	kg_run_of_bpf_clear(&run);
+	/* of the kernel's memory it is not */
+	kg_world_set_bytes(w, KG_SPACE_KERNEL, 0x7000, "hello", 6);
+	RUN_IN(w, &run, STOREI(BPF_DW, 10, -8, -1), MOV(1, 10), ADDI(1, -8), SET(2, 8), SET(3, 0x7000), CALL(BPF_FUNC_probe_read_kernel_str),
+	       LOAD(BPF_H, 0, 10, -2), EXIT);
+	assert_int_equal(run.result, 0xffff);
 	kg_run_of_bpf_clear(&run);
 	/* longer than the place: cut, and the NUL is counted */
 	RUN_IN(w, &run, MOV(1, 10), ADDI(1, -8), SET(2, 4), SET(3, 0x7000), CALL(BPF_FUNC_probe_read_user_str), LOAD(BPF_W, 1, 10, -8),

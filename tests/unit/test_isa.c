@@ -110,7 +110,7 @@ static char *read_state(const char *text, struct kg_cpu *cpu, struct machine *m)
 
 static void check_flow(const char *line, const char *want, const struct kg_step *step, const struct kg_cpu *cpu, const struct machine *m, guint slots)
 {
-	static const char *const flows[] = {"", "", "helper", "kernel", "function", "exit", "may_goto"};
+	static const char *const flows[] = {"", "", "helper", "kernel", "function", "packet", "exit", "may_goto"};
 	const char *got = flows[step->flow];
 
 	if (step->flow == KG_FLOW_BRANCH)

@@ -301,6 +301,47 @@ static void check_core(GBytes *elf, struct kg_profile *profile, guint offset)
 	kg_object_free(o);
 }
 
+/* Sections as libbpf knows them, and what contracts call them. */
+static void test_sections(void **state)
+{
+	static const struct { const char *section, *attach; uint32_t type; } cases[] = {
+		{"xdp", "xdp", BPF_PROG_TYPE_XDP}, {"xdp.frags", "xdp", BPF_PROG_TYPE_XDP}, {"tc", "tc", BPF_PROG_TYPE_SCHED_CLS},
+		{"classifier", "tc", BPF_PROG_TYPE_SCHED_CLS}, {"socket", "socket", BPF_PROG_TYPE_SOCKET_FILTER},
+		{"cgroup_skb/egress", "cgroup_skb:egress", BPF_PROG_TYPE_CGROUP_SKB}, {"cgroup/skb", "cgroup_skb", BPF_PROG_TYPE_CGROUP_SKB},
+		{"cgroup/sock", "cgroup_sock:sock_create", BPF_PROG_TYPE_CGROUP_SOCK},
+		{"cgroup/sock_release", "cgroup_sock:sock_release", BPF_PROG_TYPE_CGROUP_SOCK},
+		{"cgroup/post_bind6", "cgroup_sock:post_bind6", BPF_PROG_TYPE_CGROUP_SOCK},
+		{"cgroup/connect4", "cgroup_sock_addr:connect4", BPF_PROG_TYPE_CGROUP_SOCK_ADDR},
+		{"cgroup/bind6", "cgroup_sock_addr:bind6", BPF_PROG_TYPE_CGROUP_SOCK_ADDR},
+		{"cgroup/getsockname4", "cgroup_sock_addr:getsockname4", BPF_PROG_TYPE_CGROUP_SOCK_ADDR},
+		{"sockops", "sockops", BPF_PROG_TYPE_SOCK_OPS}, {"perf_event", "perf_event", BPF_PROG_TYPE_PERF_EVENT},
+		{"lsm/file_open", "lsm:file_open", BPF_PROG_TYPE_LSM}, {"lsm.s/bprm_check_security", "lsm:bprm_check_security", BPF_PROG_TYPE_LSM},
+		{"cgroup/dev", "cgroup/dev", BPF_PROG_TYPE_CGROUP_DEVICE},
+	};
+	g_autoptr(GString) source = g_string_new(NULL);
+
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+		g_string_append_printf(source, "__attribute__((section(\"%s\"), used)) int p%u(void *ctx) { return 1; }\n", cases[i].section, i);
+	g_autoptr(GBytes) elf = clang(source->str, "-O2");
+
+	if (!elf) {
+		print_message("skipped: clang can't compile for BPF here\n");
+		skip();
+	}
+	struct kg_object *o = read_object(elf);
+
+	assert_int_equal(o->programs->len, G_N_ELEMENTS(cases));
+	for (guint i = 0; i < o->programs->len; i++) {
+		const struct kg_bpf_program *p = o->programs->pdata[i];
+		guint which = (guint)atoi(p->name + 1);
+
+		assert_string_equal(p->attach, cases[which].attach);
+		assert_int_equal(p->type, cases[which].type);
+		assert_int_equal(p->kind, KG_PROBE_NONE);
+	}
+	kg_object_free(o);
+}
+
 static void test_clang(void **state)
 {
 	g_autoptr(GBytes) elf = clang(core_source, "-O2");
@@ -413,7 +454,7 @@ int main(void)
 		cmocka_unit_test(test_bpftrace_programs),
 		cmocka_unit_test(test_bpftrace_maps),
 		cmocka_unit_test(test_other_program),
-		cmocka_unit_test(test_clang),
+		cmocka_unit_test(test_sections), cmocka_unit_test(test_clang),
 		cmocka_unit_test(test_clang_other_kernel),
 		cmocka_unit_test(test_not_objects),
 		cmocka_unit_test(test_damaged),

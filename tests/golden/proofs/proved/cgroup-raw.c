@@ -1,0 +1,18 @@
+// contract: cgroup-raw
+// verdict: proved
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define AF_PACKET 17
+#define SOCK_RAW 3
+
+SEC("cgroup/sock_create")
+int no_raw(struct bpf_sock *sk)
+{
+	if (sk->family == AF_PACKET)
+		return 0;
+	return sk->type != SOCK_RAW;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,21 @@
+// about: raw sockets are the only ones that are allowed
+// contract: cgroup-raw
+// verdict: refuted
+// refuted: return: refuse
+// refuted: return: allow
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define AF_PACKET 17
+#define SOCK_RAW 3
+
+SEC("cgroup/sock_create")
+int no_raw(struct bpf_sock *sk)
+{
+	if (sk->family == AF_PACKET)
+		return 0;
+	return sk->type == SOCK_RAW; // wrong
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,28 @@
+// about: what another program refused is allowed
+// contract: lsm-connect
+// verdict: refuted
+// refuted: return: as before
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#define EPERM 1
+#define AF_INET 2
+#define AF_INET6 10
+
+SEC("lsm/socket_connect")
+int BPF_PROG(no_mail, void *sock, void *address, int length, int ret)
+{
+	struct sockaddr_in a;
+
+	bpf_probe_read_kernel(&a, sizeof(a), address);
+	if (a.sin_family != AF_INET && a.sin_family != AF_INET6) /* the port is at the same place */
+		return 0;
+	return a.sin_port == bpf_htons(25) ? -EPERM : 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,19 @@
+// about: the priority for the mark
+// contract: tc-mark
+// verdict: refuted
+// refuted: return: drop
+// refuted: return: pass
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("tc")
+int marked(struct __sk_buff *skb)
+{
+	if (skb->priority == 7 && skb->len > 1500)
+		return TC_ACT_SHOT;
+	return TC_ACT_OK;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,19 @@
+// about: what bpf_redirect() says is not returned
+// contract: tc-redirect
+// verdict: refuted
+// refuted: return: redirect
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("tc")
+int marked(struct __sk_buff *skb)
+{
+	if (skb->mark != 7)
+		return TC_ACT_OK;
+	bpf_redirect(2, 0);
+	return TC_ACT_OK; // wrong
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,15 @@
+// about: all parts are measured
+// contract: xdp-long
+// verdict: refuted
+// refuted: return: pass
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("xdp.frags")
+int long_ones(struct xdp_md *ctx)
+{
+	return bpf_xdp_get_buff_len(ctx) > 1000 ? XDP_DROP : XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";
