@@ -235,6 +235,17 @@ static void wrong(const struct adding *a, const struct seen_change *c, const str
 	refute(a->j, a->r, &ref);
 }
 
+/*
+ * What bpftrace's min() and max() can't keep: values that do not fit into 32 bits, and values below 0, from which max() begins. It is a loss, and named among
+ * them (loss.c); it is not held against a program.
+ */
+struct kg_word aggregate_loses(struct moment *m, enum kg_aggregate aggregate, struct kg_word value)
+{
+	if (aggregate == KG_AGGREGATE_MIN)
+		return kg_terms.binary(m->x, KG_OP_SLT, 64, KG_WORD(MIN_FROM), value);
+	return aggregate == KG_AGGREGATE_MAX ? kg_terms.binary(m->x, KG_OP_SLT, 64, value, KG_WORD(0)) : KG_WORD(0);
+}
+
 void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, struct kg_obligation_result *r, struct moment *m,
 		     const struct kg_path *path, const struct seen_all *seen, const struct kg_expr_value *wanted, struct kg_word condition,
 		     const struct refutation *base)
@@ -242,14 +253,15 @@ void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, st
 	struct adding a = {j, obligation, r, m, path, seen, wanted, base};
 	const struct seen_change *nearest = NULL;
 	struct verdict nearest_verdict = {0};
-	struct kg_word nearest_differs = condition;
+	struct kg_word nearest_differs = condition, lost;
 
 	if (wanted->kind != KG_EXPR_NUMBER && wanted->kind != KG_EXPR_POINTER) {
 		result_unknown(r, "what is added up is not a number");
 		return;
 	}
-	if (obligation->aggregate == KG_AGGREGATE_MIN) { /* what is larger is a loss, and named among them (loss.c); it is not held against a program */
-		condition = both(&a, condition, op(&a, KG_OP_SLE, wanted->word, KG_WORD(MIN_FROM)));
+	lost = aggregate_loses(m, obligation->aggregate, wanted->word);
+	if (lost.term || lost.bits) {
+		condition = both(&a, condition, kg_terms.binary(m->x, KG_OP_XOR, 1, lost, KG_WORD(1)));
 		if (kg_symex_can(m->x, condition) == KG_NO)
 			return;
 	}

@@ -299,6 +299,8 @@ static void of_wide_values(struct losing *l, const struct kg_bt_probe *probe, co
 		lose(l, &call->loc, "divide the time by 1000 (us) or 1000000 (ms)", "the smallest time where all are above 4.29 s: min() keeps 32 bits");
 	else if (is_call(call, "min"))
 		lose(l, &call->loc, NULL, "the smallest value where all are above 4294967295: min() keeps 32 bits");
+	else if (!is_ns && is_call(call, "max"))
+		lose(l, &call->loc, NULL, "the largest value where all are below 0: max() begins there");
 }
 
 static void of_texts(struct losing *l, const struct kg_bt_probe *probe, const struct kg_bt_node *call)
