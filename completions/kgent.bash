@@ -1,7 +1,7 @@
 # bash completion for kgent
 _kgent() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word command=ask i
-	local commands="ask check diff explain disasm probes trial kernel doctor memory config help"
+	local commands="ask check contract diff explain disasm probes trial kernel doctor memory config help"
 	local common="--json --quiet --help --version"
 	local ask="--for --pid --command --yes --dry-run --output --force --explain --allow --no-memory --kernel --profile --trial --engine --no-model --provider --base-url --model --trials --samples --max-tokens --max-cost --offline --fresh --summarize"
 
@@ -27,7 +27,8 @@ _kgent() {
 	esac
 	case $command in
 	ask) mapfile -t COMPREPLY < <(compgen -W "$commands $ask $common" -- "$cur") ;;
-	check) mapfile -t COMPREPLY < <(compgen -W "--allow --annotate --bound --contract --html --kernel --mutate --no-load --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
+	check) mapfile -t COMPREPLY < <(compgen -W "--allow --annotate --bound --contract --html --kernel --mutate --no-load --profile --prompt $common" -- "$cur"; compgen -f -- "$cur") ;;
+	contract) mapfile -t COMPREPLY < <(compgen -W "--kernel --profile $common" -- "$cur") ;;
 	diff) mapfile -t COMPREPLY < <(compgen -W "--allow --bound --profile $common" -- "$cur"; compgen -f -- "$cur") ;;
 	disasm) mapfile -t COMPREPLY < <(compgen -W "--profile $common" -- "$cur"; compgen -f -- "$cur") ;;
 	probes) mapfile -t COMPREPLY < <(compgen -W "--kernel --limit --profile $common" -- "$cur") ;;

@@ -1,8 +1,9 @@
 # fish completion for kgent
-set -l commands ask check diff explain disasm probes trial kernel doctor memory config help
+set -l commands ask check contract diff explain disasm probes trial kernel doctor memory config help
 complete -c kgent -f
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a ask -d 'Answer a question about this machine'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a check -d 'Make all checks on a bpftrace program'
+complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a contract -d 'What any right program for a sentence must do'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a diff -d 'Tell whether two bpftrace programs show the same'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a explain -d 'Tell what a bpftrace program does'
 complete -c kgent -n "not __fish_seen_subcommand_from $commands" -a disasm -d 'Show the instructions of a program or object file'
@@ -35,7 +36,7 @@ complete -c kgent -n "__fish_seen_subcommand_from export" -l force -d 'Replace a
 complete -c kgent -n "__fish_seen_subcommand_from forget" -l all -d 'Forget all pairs'
 complete -c kgent -n "__fish_seen_subcommand_from forget" -s y -l yes -d 'Without a question'
 
-set -l asking "not __fish_seen_subcommand_from check diff explain disasm probes trial kernel doctor memory help config"
+set -l asking "not __fish_seen_subcommand_from check contract diff explain disasm probes trial kernel doctor memory help config"
 complete -c kgent -n $asking -l for -x -a '5s 10s 30s 1min' -d 'How long to observe'
 complete -c kgent -n $asking -s p -l pid -x -a '(__fish_complete_pids)' -d 'Observe this process only'
 complete -c kgent -n $asking -s c -l command -x -a '(__fish_complete_command)' -d 'Start and observe this command'
@@ -58,8 +59,9 @@ complete -c kgent -n $asking -l fresh -d 'Do not use the cache'
 complete -c kgent -n $asking -l summarize -d 'Let the model sum up what was found'
 complete -c kgent -n "__fish_seen_subcommand_from explain" -l model -d 'Let a model explain it, too'
 complete -c kgent -n "__fish_seen_subcommand_from config" -a show
-complete -c kgent -n "not __fish_seen_subcommand_from explain disasm probes kernel doctor memory config help" -l allow -x -d 'Allow the program this'
+complete -c kgent -n "not __fish_seen_subcommand_from contract explain disasm probes kernel doctor memory config help" -l allow -x -d 'Allow the program this'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l contract -r -F -d 'What the program must do'
+complete -c kgent -n "__fish_seen_subcommand_from check" -l prompt -x -d 'What the program is for, as a sentence'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l mutate -d 'Hold wrong variants against the contract'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l annotate -d 'Show assumptions and assertions in place'
 complete -c kgent -n "__fish_seen_subcommand_from check" -l html -r -F -d 'Write that view as a page'

@@ -19,10 +19,11 @@
 const struct kg_option kg_check_options[] = {
 	{"allow", 0, "WORD", "allow the program this, as named in the refusal; repeatable"},
 	{"contract", 0, "FILE", "what the program must do (docs/contracts.md): prove that it does, or show where not"},
+	{"prompt", 0, "PROMPT", "what the program is for, as a sentence: prove that it does what kgent contract \"PROMPT\" says"},
 	{"bound", 0, "NAME=N", KG_BOUND_HELP "; mutants, mutants-time (s)"},
-	{"annotate", 0, NULL, "with --contract: the program with what is assumed and asserted in place, instead of the list of results"},
+	{"annotate", 0, NULL, "with a contract: the program with what is assumed and asserted in place, instead of the list of results"},
 	{"html", 0, "FILE", "write that view as a page of its own to FILE"},
-	{"mutate", 0, NULL, "with --contract: hold wrong variants of the program against it too, to see whether it can fail"},
+	{"mutate", 0, NULL, "with a contract: hold wrong variants of the program against it too, to see whether it can fail"},
 	{"kernel", 0, "NAME", "check for this kernel of kgent kernel list: a proof with its types, the rest in a virtual machine with it; repeatable"},
 	{"no-load", 0, NULL, "load nothing into the kernel: the static checks and the build only"},
 	{"profile", 0, "DIR", "check against this kernel profile instead of the running kernel"},
@@ -32,7 +33,7 @@ const struct kg_option kg_check_options[] = {
 struct check_args {
 	const char *file;
 	const char *profile;
-	const char *contract;
+	struct kg_contract_from contract;
 	struct kg_prove_opts prove;
 	struct kg_mutate_opts mutate;
 	const char *html;
@@ -73,7 +74,9 @@ static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct ch
 		} else if (!strcmp(option->name, "allow")) {
 			g_ptr_array_add(args->allowed, (gpointer)walk.value);
 		} else if (!strcmp(option->name, "contract")) {
-			args->contract = walk.value;
+			args->contract.file = walk.value;
+		} else if (!strcmp(option->name, "prompt")) {
+			args->contract.prompt = walk.value;
 		} else if (!strcmp(option->name, "bound")) {
 			if (set_bound(args, walk.value, err))
 				return -KG_E_INVAL;
@@ -94,8 +97,10 @@ static int parse_args(const struct kg_cli *cli, int argc, char **argv, struct ch
 	g_ptr_array_add(args->allowed, NULL);
 	if (args->wants_annotations && cli->json)
 		return kg_error_set(err, KG_E_INVAL, "options", "--annotate is for people; --json has every result with its place");
-	if (args->wants_mutants && !args->contract)
-		return kg_error_set(err, KG_E_INVAL, "options", "--mutate needs --contract FILE: what wrong variants are held against");
+	if (args->wants_mutants && !args->contract.file && !args->contract.prompt)
+		return kg_error_set(err, KG_E_INVAL, "options", "--mutate needs --contract FILE or --prompt PROMPT: what wrong variants are held against");
+	if (args->contract.file && args->contract.prompt)
+		return kg_error_set(err, KG_E_INVAL, "options", "--contract and --prompt exclude each other: each says what the program must do");
 	if (args->kernels->len && args->profile)
 		return kg_error_set(err, KG_E_INVAL, "options", "--kernel and --profile exclude each other");
 	if (args->kernels->len > 1 && (args->wants_mutants || args->wants_annotations || args->html))
@@ -200,8 +205,9 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 
 	opts.profile = profile;
 	if (!code)
-		code = kg_cli_contract(cli, args->contract, NULL, profile, &contract, err);
+		code = kg_cli_contract(cli, &args->contract, NULL, profile, &contract, err);
 	opts.contract = contract;
+	opts.is_asked = args->contract.prompt != NULL;
 	if (!code) {
 		kg_interrupt_begin(&interrupt, &args->prove);
 		code = is_object ? kg_check_object(object, &opts, &verdict, err) : kg_check_program(text, len, &opts, &verdict, err);
@@ -222,7 +228,7 @@ static int check_text(const struct kg_cli *cli, struct check_args *args, const c
 static int check_kernels(const struct kg_cli *cli, struct check_args *args, const char *text, gsize len, struct kg_error *err)
 {
 	struct kg_fleet fleet = {.cli = cli, .file = kg_cli_file_name(args->file), .text = text, .len = len, .no_load = args->no_load,
-				 .allowed = (const char *const *)args->allowed->pdata, .kernels = args->kernels, .contract = args->contract,
+				 .allowed = (const char *const *)args->allowed->pdata, .kernels = args->kernels, .contract = &args->contract,
 				 .prove = &args->prove};
 	struct kg_kernel *kernel = NULL;
 	struct kg_interrupt interrupt;

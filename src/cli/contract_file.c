@@ -1,7 +1,8 @@
-/* A contract from a file: see contract_file.h. */
+/* A contract from a file or of a sentence: see contract_file.h. */
 #include "contract_file.h"
 
 #include "files.h"
+#include "knowledge.h"
 
 static const char *first_error(const GPtrArray *diags)
 {
@@ -14,9 +15,17 @@ static const char *first_error(const GPtrArray *diags)
 	return NULL;
 }
 
-int kg_cli_contract(const struct kg_cli *cli, const char *file, const char *kernel, struct kg_profile *profile, struct kg_contract **ret,
+static int of_sentence(const struct kg_cli *cli, const char *prompt, struct kg_profile *profile, struct kg_contract **ret, struct kg_error *err)
+{
+	int r = kg_knowledge_contract(cli, prompt, profile, ret, err);
+
+	return r == -KG_E_REFUSED ? kg_error_set(err, KG_E_REFUSED, "contract", "there is no contract of a sentence that is not understood") : r;
+}
+
+int kg_cli_contract(const struct kg_cli *cli, const struct kg_contract_from *from, const char *kernel, struct kg_profile *profile, struct kg_contract **ret,
 		    struct kg_error *err)
 {
+	const char *file = from->file;
 	g_autofree char *text = NULL;
 	g_autoptr(GPtrArray) diags = kg_diags_new();
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -24,6 +33,8 @@ int kg_cli_contract(const struct kg_cli *cli, const char *file, const char *kern
 	int r;
 
 	*ret = NULL;
+	if (from->prompt)
+		return of_sentence(cli, from->prompt, profile, ret, err);
 	if (!file)
 		return 0;
 	r = kg_cli_read(file, KG_CONTRACT_MAX_BYTES, &text, &len, err);

@@ -9,7 +9,6 @@
  */
 #include "fleet.h"
 
-#include "contract_file.h"
 #include "show.h"
 
 #include <kgent/kernels.h>
@@ -28,6 +27,11 @@ struct member {
 	int exit; /* a kg_exit */
 };
 
+static gboolean has_contract(const struct kg_fleet *f)
+{
+	return f->contract->file || f->contract->prompt;
+}
+
 static void check_one(gpointer data, gpointer user)
 {
 	struct member *m = data;
@@ -42,11 +46,12 @@ static void check_one(gpointer data, gpointer user)
 	m->exit = KG_EXIT_ENVIRONMENT;
 	c = r ? r : kg_cli_contract(f->cli, f->contract, m->kernel->name, opts.profile, &contract, &m->err);
 	opts.contract = contract;
+	opts.is_asked = f->contract->prompt != NULL;
 	if (!c && !kg_check_program(f->text, f->len, &opts, &m->verdict, &m->err))
 		m->exit = kg_show_exit(m->verdict, f->no_load);
 	else if (!r && c)
 		m->exit = KG_EXIT_NOT_VERIFIED; /* what it asks for can't be asked of this kernel */
-	if (m->verdict && f->contract && m->exit == KG_EXIT_OK && kg_verdict_find(m->verdict, "proof")->result != KG_CHECK_PASSED)
+	if (m->verdict && has_contract(f) && m->exit == KG_EXIT_OK && kg_verdict_find(m->verdict, "proof")->result != KG_CHECK_PASSED)
 		m->exit = KG_EXIT_NOT_VERIFIED;
 	kg_contract_free(contract);
 	kg_profile_free(opts.profile);
@@ -77,9 +82,9 @@ static struct outcome outcome_of(const struct member *m)
 		return (struct outcome){"refuted", red, failed};
 	if (failed)
 		return (struct outcome){"rejected", red, failed};
-	if (m->fleet->contract && proof->result != KG_CHECK_PASSED)
+	if (has_contract(m->fleet) && proof->result != KG_CHECK_PASSED)
 		return (struct outcome){"unknown", yellow, proof};
-	if (m->fleet->contract)
+	if (has_contract(m->fleet))
 		return (struct outcome){"proved", green, proof};
 	if (load->result == KG_CHECK_PASSED)
 		return (struct outcome){"loads", green, load};
@@ -137,7 +142,7 @@ static void show_row(const struct member *m, int width, GString *out)
 		kg_text_escape(line.s ? line.s : "", (gssize)MIN(line.len, 160), out);
 		g_string_append_c(out, '\n');
 	}
-	if (m->verdict && m->fleet->contract) {
+	if (m->verdict && has_contract(m->fleet)) {
 		const struct kg_check *load = kg_verdict_find(m->verdict, "kernel verifier");
 
 		indent(width, out);
@@ -205,7 +210,7 @@ static int check_all(const struct kg_fleet *f, struct member *members, guint n, 
 	int exit, r = 0;
 
 	/* a proof uses processors and does not wait, and it forks, which threads make unsafe: one after the other */
-	gboolean proves = f->contract || memmem(f->text, f->len, "assert", strlen("assert"));
+	gboolean proves = has_contract(f) || memmem(f->text, f->len, "assert", strlen("assert"));
 
 	for (guint i = 0; i < n && proves; i++)
 		check_one(&members[i], NULL);

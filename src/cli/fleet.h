@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli.h"
+#include "contract_file.h"
 
 #include <kgent/agent.h>
 
@@ -13,7 +14,7 @@ struct kg_fleet {
 	const char *const *allowed;
 	gboolean no_load;
 	GPtrArray *kernels;  /* const char *, as given; two or more */
-	const char *contract; /* file that each is proved against, with the types of each kernel; NULL: none */
+	const struct kg_contract_from *contract; /* that each is proved against, with the types of each kernel; NULL: none */
 	const struct kg_prove_opts *prove;
 };
 /* Check, and show the table. A kg_exit: that of the worst of them; or a negative error. */

@@ -505,6 +505,7 @@ static GPtrArray *event_alternatives(const struct kg_intent *in, guint which, st
 	const struct kg_card *card = in->events->pdata[which];
 	struct kg_card_way *way;
 	_cleanup_error_ struct kg_error none = {0};
+	guint n_ways = 0;
 
 	for (guint from = 0, at = 0; kg_card_resolve(card, profile, from, &way, &at, &none) == 0; from = at + 1) {
 		for (guint mode = 0; mode < VIEW_MODES; mode++) {
@@ -519,9 +520,12 @@ static GPtrArray *event_alternatives(const struct kg_intent *in, guint which, st
 				kg_error_set(err, why.code, STAGE, "%s", why.msg);
 		}
 		kg_card_way_free(way);
+		n_ways++;
 	}
-	if (!list->len && !err->code)
-		kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "%s: %s", card->plural, none.msg ? none.msg : "what is asked is not known where they are seen");
+	if (!list->len && n_ways)
+		kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "%s: not all that is asked is known where this kernel lets them be observed", card->plural);
+	else if (!list->len)
+		kg_error_set(err, KG_E_UNSUPPORTED, STAGE, "%s", none.msg);
 	return list;
 }
 

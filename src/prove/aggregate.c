@@ -236,14 +236,17 @@ static void wrong(const struct adding *a, const struct seen_change *c, const str
 }
 
 /*
- * What bpftrace's min() and max() can't keep: values that do not fit into 32 bits, and values below 0, from which max() begins. It is a loss, and named among
- * them (loss.c); it is not held against a program.
+ * Values of which nothing need be seen: 0 added to a sum, and what bpftrace's min() and max() can't keep. These have room for 32 bits, and max() begins at 0;
+ * that is a loss, and named among them (loss.c), but not held against a program.
  */
-struct kg_word aggregate_loses(struct moment *m, enum kg_aggregate aggregate, struct kg_word value)
+struct kg_word aggregate_may_skip(struct moment *m, enum kg_aggregate aggregate, struct kg_word value)
 {
-	if (aggregate == KG_AGGREGATE_MIN)
-		return kg_terms.binary(m->x, KG_OP_SLT, 64, KG_WORD(MIN_FROM), value);
-	return aggregate == KG_AGGREGATE_MAX ? kg_terms.binary(m->x, KG_OP_SLT, 64, value, KG_WORD(0)) : KG_WORD(0);
+	switch (aggregate) {
+	case KG_AGGREGATE_SUM: return kg_terms.binary(m->x, KG_OP_EQ, 64, value, KG_WORD(0));
+	case KG_AGGREGATE_MIN: return kg_terms.binary(m->x, KG_OP_SLT, 64, KG_WORD(MIN_FROM), value);
+	case KG_AGGREGATE_MAX: return kg_terms.binary(m->x, KG_OP_SLT, 64, value, KG_WORD(0));
+	default: return KG_WORD(0);
+	}
 }
 
 void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, struct kg_obligation_result *r, struct moment *m,
@@ -253,17 +256,11 @@ void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, st
 	struct adding a = {j, obligation, r, m, path, seen, wanted, base};
 	const struct seen_change *nearest = NULL;
 	struct verdict nearest_verdict = {0};
-	struct kg_word nearest_differs = condition, lost;
+	struct kg_word nearest_differs = condition, due;
 
 	if (wanted->kind != KG_EXPR_NUMBER && wanted->kind != KG_EXPR_POINTER) {
 		result_unknown(r, "what is added up is not a number");
 		return;
-	}
-	lost = aggregate_loses(m, obligation->aggregate, wanted->word);
-	if (lost.term || lost.bits) {
-		condition = both(&a, condition, kg_terms.binary(m->x, KG_OP_XOR, 1, lost, KG_WORD(1)));
-		if (kg_symex_can(m->x, condition) == KG_NO)
-			return;
 	}
 	for (guint i = 0; i < seen->changes->len; i++) {
 		const struct seen_change *c = &g_array_index(seen->changes, struct seen_change, i);
@@ -302,6 +299,8 @@ void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, st
 		result_unknown(r, "%s", seen->why_not);
 	else if (nearest)
 		wrong(&a, nearest, &nearest_verdict, nearest_differs, "something else is added");
-	else
-		wrong(&a, NULL, NULL, condition, seen->changes->len ? "nothing is added up in this way" : "nothing is added");
+	due = kg_terms.binary(m->x, KG_OP_AND, 1, condition,
+			      kg_terms.binary(m->x, KG_OP_XOR, 1, aggregate_may_skip(m, obligation->aggregate, wanted->word), KG_WORD(1)));
+	if (!seen->why_not && !nearest && kg_symex_can(m->x, due) != KG_NO)
+		wrong(&a, NULL, NULL, due, seen->changes->len ? "nothing is added up in this way" : "nothing is added");
 }

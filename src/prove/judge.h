@@ -185,8 +185,8 @@ void judge_built_in_path(struct judge *j, struct moment *m, const struct kg_path
 void judge_inline(struct judge *j); /* inline.c: assertions of the program itself */
 void judge_built_in_begin(struct judge *j);
 void judge_built_in_unknown(struct judge *j, const char *why); /* not all paths were seen */
-/* 1 bit: a value that such an aggregation loses without a trace. */
-struct kg_word aggregate_loses(struct moment *m, enum kg_aggregate aggregate, struct kg_word value);
+/* 1 bit: a value of which nothing need be seen where such an aggregation is asked for. */
+struct kg_word aggregate_may_skip(struct moment *m, enum kg_aggregate aggregate, struct kg_word value);
 /* An aggregation that is asked for, on one path. TRUE: asked and answered. */
 void judge_aggregate(struct judge *j, const struct kg_obligation *obligation, struct kg_obligation_result *r, struct moment *m,
 		     const struct kg_path *path, const struct seen_all *seen, const struct kg_expr_value *wanted, struct kg_word condition,

@@ -272,32 +272,30 @@ static struct kg_word span_time(const struct on_path *p)
 	return kg_terms.binary(p->a->m->x, KG_OP_SUB, 64, p->a->m->event->time, p->a->moments[p->a->begin]->event->time);
 }
 
-/* States in which nothing is shown since what is put together loses the value: no fault of the program's. */
-static struct kg_word lost_values(struct on_path *p)
+/* States in which nothing need be seen, since the value that is put together is one that may be left out. */
+static struct kg_word skipped_values(struct on_path *p)
 {
 	struct moment *m = p->a->m;
-	struct kg_word lost = KG_WORD(0);
+	struct kg_word skipped = KG_WORD(0);
 
 	for (guint i = 0; i < p->a->clause->obligations->len; i++) {
 		const struct kg_obligation *o = p->a->clause->obligations->pdata[i];
 		struct kg_expr_value value = {.kind = KG_EXPR_NUMBER};
 
-		if (o->aggregate != KG_AGGREGATE_MIN && o->aggregate != KG_AGGREGATE_MAX)
-			continue;
 		if (o->kind == KG_OBLIGATION_LATENCY && p->a->begin >= 0)
 			value.word = kg_terms.binary(m->x, KG_OP_UDIV, 64, span_time(p), KG_WORD(kg_as_info(o->value.as)->per_unit));
 		else if (o->kind != KG_OBLIGATION_AGGREGATE || moment_wanted(m, &o->value, &value, NULL) || value.kind != KG_EXPR_NUMBER)
 			continue;
-		lost = kg_terms.binary(m->x, KG_OP_OR, 1, lost, aggregate_loses(m, o->aggregate, value.word));
+		skipped = kg_terms.binary(m->x, KG_OP_OR, 1, skipped, aggregate_may_skip(m, o->aggregate, value.word));
 	}
-	return lost;
+	return skipped;
 }
 
 static void ask_only_if(struct on_path *p, const struct kg_obligation *o, struct kg_obligation_result *r, gpointer *ret_match)
 {
 	struct kg_symex *x = p->a->m->x;
 	gboolean is_seen = seen_anything(p->seen);
-	struct kg_word wrong = is_seen ? and_not(x, KG_WORD(1), p->a->m->condition) : and_not(x, p->a->m->condition, lost_values(p));
+	struct kg_word wrong = is_seen ? and_not(x, KG_WORD(1), p->a->m->condition) : and_not(x, p->a->m->condition, skipped_values(p));
 	struct refutation ref;
 	enum kg_answer can;
 

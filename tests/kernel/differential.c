@@ -407,7 +407,7 @@ static void test_mistakes(struct test *t, guint *n)
 
 static void test_ignorance(struct test *t, guint *n)
 {
-	const struct tally never_asked = {0, 0}, ignorant = {1000, 61}, good = {1000, 60};
+	const struct tally never_asked = {0, 0}, ignorant = {1000, 11}, good = {1000, 10};
 	gboolean is_seen = knows_too_little(&never_asked) && knows_too_little(&ignorant) && !knows_too_little(&good);
 
 	printf("%s %u - an executor that knows too little is not one that agrees\n", is_seen ? "ok" : "not ok", ++*n);
