@@ -298,6 +298,7 @@ static json_t *clause_of(struct view *v, const GPtrArray *cases, guint k)
 
 	v->where = json_object();
 	v->keep = json_object();
+	v->assume_begin = json_array();
 	json_object_set_new(clause, "where", v->where);
 	if (v->mode == VIEW_BOTH)
 		json_object_set_new(clause, "span", span = span_json(v));
@@ -314,6 +315,9 @@ static json_t *clause_of(struct view *v, const GPtrArray *cases, guint k)
 		json_object_set_new(clause, "only if", json_string(condition ? condition : "1"));
 	if (span && json_object_size(v->keep))
 		json_object_set(span, "keep", v->keep);
+	if (span && json_array_size(v->assume_begin))
+		json_object_set(json_object_get(span, "from"), "assume", v->assume_begin);
+	json_decref(v->assume_begin);
 	json_decref(v->keep);
 	v->keep = NULL;
 	if (!json_object_size(v->where))
@@ -336,8 +340,10 @@ static gboolean site_clauses(struct view *v, json_t *list)
 	v->where = json_object(); /* the names are made again for each clause */
 	v->keep = json_object();
 	v->assume = json_array();
+	v->assume_begin = json_array();
 	if (v->intent->measure != KG_MEASURE_PRINT)
 		ok = cases_of(v, &cases);
+	json_decref(v->assume_begin);
 	json_decref(v->assume);
 	json_decref(v->where);
 	json_decref(v->keep);

@@ -218,6 +218,18 @@ static void take_cases(struct view *v, const struct kg_card_site *site, const st
 		ret->valid = view_text(v, site, e->valid);
 }
 
+/* Once. */
+static void add_text(json_t *list, const char *text)
+{
+	json_t *one;
+	gsize i;
+
+	json_array_foreach(list, i, one)
+		if (!strcmp(json_string_value(one), text))
+			return;
+	json_array_append_new(list, json_string(text));
+}
+
 /* What is kept is spoken of by names. A text that is read late is a pointer until then. */
 static void keep_cases(struct view *v, const char *field, const struct kg_card_expr *e, struct view_value *ret)
 {
@@ -228,6 +240,10 @@ static void keep_cases(struct view *v, const char *field, const struct kg_card_e
 		g_autofree char *pointer = is_late ? g_strndup(text + 4, strlen(text) - 5) : NULL;
 		g_autofree char *kept = keep(v, name, is_late ? pointer : text);
 
+		if (is_late) { /* programs take what they kept for a sign that there was a beginning */
+			g_autofree char *is_given = g_strdup_printf("%s != 0", pointer);
+			add_text(v->assume_begin, is_given);
+		}
 		g_free(g_steal_pointer(&ret->expr->pdata[i]));
 		ret->expr->pdata[i] = is_late ? g_strdup_printf("str(%s)", kept) : g_steal_pointer(&kept);
 	}
@@ -271,20 +287,16 @@ static gboolean duration(struct view *v, struct view_value *ret)
  * A field of 32 bits has room for what is no error number, and for one that can't be negated. Results of calls have all of a register's bits.
  * Source: include/linux/err.h, MAX_ERRNO, Linux 6.18.
  */
-static void assume_errno(struct view *v, const struct view_value *value)
+static void assume_errno(struct view *v, const struct kg_card_site *site, const struct view_value *value)
 {
+	gboolean is_wide = g_str_has_prefix(site->at->pdata[0], "tracepoint:syscalls:");
+
 	for (guint i = 0; value->unit == KG_UNIT_ERRNO && i < value->expr->len; i++) {
 		const char *expr = value->expr->pdata[i];
 		g_autofree char *text = g_strdup_printf("%s <= 4095", expr);
-		gsize k;
-		json_t *one;
 
-		if (strcmp(expr, "-args->ret") && strcmp(expr, "-retval") && strchr(expr, '>')) {
-			json_array_foreach(v->assume, k, one)
-				if (!strcmp(json_string_value(one), text))
-					return;
-			json_array_append_new(v->assume, json_string(text));
-		}
+		if (!is_wide && *expr == '-')
+			add_text(v->assume, text);
 	}
 }
 
@@ -314,8 +326,10 @@ gboolean view_value(struct view *v, const char *field, struct view_value *ret)
 	if (!has_known_length(v, field, at_begin) || !has_known_length(v, field, at_end))
 		return FALSE;
 	if (v->mode == VIEW_BEGIN ? at_begin != NULL : at_end != NULL) {
-		take_cases(v, v->mode == VIEW_BEGIN ? v->begin : v->end, v->mode == VIEW_BEGIN ? at_begin : at_end, ret);
-		assume_errno(v, ret);
+		const struct kg_card_site *site = v->mode == VIEW_BEGIN ? v->begin : v->end;
+
+		take_cases(v, site, v->mode == VIEW_BEGIN ? at_begin : at_end, ret);
+		assume_errno(v, site, ret);
 		return TRUE;
 	}
 	if (v->mode == VIEW_BOTH && at_begin) {

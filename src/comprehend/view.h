@@ -28,6 +28,7 @@ struct view {
 	const struct kg_card_site *end;   /* all but VIEW_BEGIN */
 	json_t *where, *keep;             /* names of the clause so far: text -> text */
 	json_t *assume;                   /* what the kernel sees to: texts */
+	json_t *assume_begin;             /* the same, where the span begins */
 	struct kg_error *err;
 };
 

@@ -284,7 +284,7 @@ static struct kg_word skipped_values(struct on_path *p)
 
 		if (o->kind == KG_OBLIGATION_LATENCY && p->a->begin >= 0)
 			value.word = kg_terms.binary(m->x, KG_OP_UDIV, 64, span_time(p), KG_WORD(kg_as_info(o->value.as)->per_unit));
-		else if (o->kind != KG_OBLIGATION_AGGREGATE || moment_wanted(m, &o->value, &value, NULL) || value.kind != KG_EXPR_NUMBER)
+		else if (o->kind != KG_OBLIGATION_AGGREGATE || !o->value.expr.node || moment_wanted(m, &o->value, &value, NULL) || value.kind != KG_EXPR_NUMBER)
 			continue;
 		skipped = kg_terms.binary(m->x, KG_OP_OR, 1, skipped, aggregate_may_skip(m, o->aggregate, value.word));
 	}

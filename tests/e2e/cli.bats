@@ -277,7 +277,7 @@ print(eval(sys.argv[1], {"lines": lines, "last": last}))' "$1"; }
 	[ "$status" = 0 ]
 	[[ $output == *raw_syscalls* ]]
 	[[ $output != *verdict* ]]
-	[[ $stderr == *"verdict: loaded"* ]]
+	[[ $stderr == *"verdict: proved"* ]]
 	echo "$output" >out.bt
 	"$KGENT" check out.bt
 	run --separate-stderr "$KGENT" --dry-run count system calls by process
@@ -303,7 +303,7 @@ print(eval(sys.argv[1], {"lines": lines, "last": last}))' "$1"; }
 	[ "$status" = 0 ]
 	[[ $output == *bpftrace* || $output == *kgent* ]]
 	[[ $output != *verdict* ]]
-	[[ $stderr == *"verdict: loaded"* ]]
+	[[ $stderr == *"verdict: proved"* ]]
 }
 
 @test "a sentence: a terminal is asked once; yes runs, no does not" {
@@ -366,7 +366,7 @@ while True:
 	run --separate-stderr "$KGENT" --json "count system calls by process" --for 1s --yes
 	[ "$status" = 0 ]
 	[ "$(echo "$output" | json 'last["type"], last["verdict"], last["engine"], last["language"], last["exit"], last["run"]["attached"]')" = \
-		"('result', 'loaded', 'builtin', 'bpftrace', 0, True)" ]
+		"('result', 'proved', 'builtin', 'bpftrace', 0, True)" ]
 	[ "$(echo "$output" | json 'len(lines) > 1 and any(l["type"] == "map" for l in lines)')" = True ]
 }
 
