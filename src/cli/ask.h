@@ -62,6 +62,8 @@ struct asking {
 	struct kg_error err;
 };
 
+/* Bounds of the proof of an answer. */
+extern const struct kg_prove_opts kg_ask_proof;
 /* Say the error of the request; the exit code that fits it. */
 int kg_ask_end_by_error(struct asking *a);
 /* Start the command of --command, if there is one; the process that is to be observed. */

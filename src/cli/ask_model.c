@@ -234,7 +234,7 @@ static int run_loop(struct asking *a)
 	kg_ask_find_tool(a);
 	const struct kg_check_opts check = {.profile = a->profile, .tool = a->tool.path ? &a->tool : NULL,
 					    .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid, .kernel = a->args.kernel,
-					    .trial = KG_TRIAL_NEVER, .contract = a->contract, .is_asked = TRUE, .no_contract = a->no_contract, .progress = kg_cli_progress, .user = (void *)a->cli};
+					    .trial = KG_TRIAL_NEVER, .contract = a->contract, .is_asked = TRUE, .no_contract = a->no_contract, .prove = &kg_ask_proof, .progress = kg_cli_progress, .user = (void *)a->cli};
 	struct viewing v = {.a = a};
 	const struct kg_loop_opts opts = {.question = a->args.prompt, .refused = a->reason, .model = a->model, .config = a->config, .profile = a->profile, .cards = a->knowledge.cards,
 					  .tool = check.tool,

@@ -178,12 +178,15 @@ void kg_ask_find_tool(struct asking *a)
 		kg_bpftrace_find(&a->tool, &no_tool);
 }
 
+/* Nobody waits longer than this for a proof that was not asked for by name. What is not known by then is unknown. */
+const struct kg_prove_opts kg_ask_proof = {.bounds = {.total_ms = 20000}};
+
 static int check(struct asking *a)
 {
 	kg_ask_find_tool(a);
 	struct kg_check_opts opts = {.profile = a->profile, .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid,
 				     .tool = a->tool.path ? &a->tool : NULL, .kernel = a->args.kernel, .trial = a->args.trial, .intent = a->intent,
-				     .contract = a->contract, .is_asked = TRUE, .no_contract = a->no_contract, .progress = kg_cli_progress, .user = (void *)a->cli};
+				     .contract = a->contract, .is_asked = TRUE, .no_contract = a->no_contract, .prove = &kg_ask_proof, .progress = kg_cli_progress, .user = (void *)a->cli};
 
 	if (a->verdict) { /* the model's program was checked by its loop */
 		kg_show_exact_mends(a->cli, a->verdict);

@@ -553,9 +553,9 @@ static json_t *left_json(const struct kg_intent *in)
 	json_t *left = json_array();
 
 	if (in->top)
-		json_array_append_new(left, json_sprintf("only the %u largest are shown", in->top));
+		json_array_append_new(left, json_sprintf("that only the %u largest are shown", in->top));
 	if (in->for_ns)
-		json_array_append_new(left, json_string("it ends when it should"));
+		json_array_append_new(left, json_string("that it ends in time"));
 	return left;
 }
 

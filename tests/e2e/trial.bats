@@ -152,18 +152,18 @@ assert o["type"] == "trial" and o["truth"]["open"]["count"] == 7 and o["truth"][
 	[[ $output == *"not checked  trial            not asked for"* ]]
 }
 
-@test "trial: a request is tried against its own expectations, and the verdict is checked" {
+@test "trial: a request is tried against its own expectations, and that is a row of its verdict" {
 	needs_root
 	run "$KGENT" "count file opens by process" -n --trial always
 	[ "$status" -eq 0 ]
-	[[ $output == *"verdict: checked"* ]]
+	[[ $output == *"verdict: proved"* ]]
 	[[ $output == *"passed       trial"* ]]
 }
 
 @test "trial: where nothing follows from the request, it says why" {
 	needs_root
 	run "$KGENT" "top 3 processes by file opens" -n --trial always
-	[[ $output == *"verdict: loaded"* ]]
+	[[ $output == *"verdict: proved"* ]]
 	[[ $output == *"it need not be among the top 3"* ]]
 }
 
@@ -195,6 +195,6 @@ assert o["type"] == "trial" and o["truth"]["open"]["count"] == 7 and o["truth"][
 	needs_root
 	"$KGENT" "count file opens by process" -n --trial always --json | tail -1 | python3 -c 'import json, sys
 o = json.load(sys.stdin)
-assert o["verdict"] == "checked" and o["trial"]["end"] == "ran" and o["trial"]["truth"]["open"]["count"] == 20, o
+assert o["verdict"] == "proved" and o["trial"]["end"] == "ran" and o["trial"]["truth"]["open"]["count"] == 20, o
 assert [f["outcome"] for f in o["trial"]["findings"]] == ["seen"], o'
 }
