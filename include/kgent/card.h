@@ -184,6 +184,8 @@ const struct kg_card *kg_cards_find(const struct kg_cards *cards, const char *na
 const struct kg_card_field *kg_card_field(const struct kg_card *card, const char *name);
 /** The field's expression at a site, or NULL where it can't be read there. */
 const struct kg_card_expr *kg_card_site_expr(const struct kg_card_site *site, const char *field);
+/** Has each of [sites] (struct kg_card_site *) a value for the field? An expression join(...) prints by itself, and is none. FALSE for no sites. */
+gboolean kg_card_sites_have(const GPtrArray *sites, const char *field);
 /** Where a way can read a field. */
 enum kg_card_where {
 	KG_WHERE_NOWHERE, /**< not at all, or at some of the sites only: it can't be asked for in this way */

@@ -330,6 +330,16 @@ static gboolean all_read(const GPtrArray *sites, const char *field)
 	return sites->len > 0;
 }
 
+gboolean kg_card_sites_have(const GPtrArray *sites, const char *field)
+{
+	for (guint i = 0; i < sites->len; i++) {
+		const struct kg_card_expr *e = kg_card_site_expr(g_ptr_array_index(sites, i), field);
+		if (!e || g_str_has_prefix(((const struct kg_card_case *)g_ptr_array_index(e->cases, 0))->expr, "join("))
+			return FALSE;
+	}
+	return sites->len > 0;
+}
+
 enum kg_card_where kg_card_way_where(const struct kg_card_way *way, const char *field)
 {
 	if (all_read(way->sites, field))

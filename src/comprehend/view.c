@@ -145,29 +145,15 @@ static char *keep(struct view *v, const char *name, const char *text)
 
 /* ---------------------------------------------------------------- fields */
 
-/* join() prints by itself: it is no value. */
-static gboolean is_value(const struct kg_card_expr *e)
-{
-	return e && !g_str_has_prefix(((const struct kg_card_case *)e->cases->pdata[0])->expr, "join(");
-}
-
-static gboolean all_read(const GPtrArray *sites, const char *field)
-{
-	for (guint i = 0; i < sites->len; i++)
-		if (!is_value(kg_card_site_expr(sites->pdata[i], field)))
-			return FALSE;
-	return sites->len > 0;
-}
-
 gboolean view_is_span_time(const struct kg_card *card, const struct kg_card_way *way, const char *field)
 {
-	return !strcmp(field, KG_DURATION) && !kg_card_field(card, field) && !(card->duration && all_read(way->sites, card->duration));
+	return !strcmp(field, KG_DURATION) && !kg_card_field(card, field) && !(card->duration && kg_card_sites_have(way->sites, card->duration));
 }
 
 gboolean view_has(const struct kg_card *card, const struct kg_card_way *way, enum view_mode mode, const char *field)
 {
 	const struct kg_standard_field *s = kg_standard_field(field);
-	gboolean at_begin = all_read(way->begins, field), at_end = all_read(way->sites, field);
+	gboolean at_begin = kg_card_sites_have(way->begins, field), at_end = kg_card_sites_have(way->sites, field);
 
 	if (!strcmp(field, KG_DURATION) && !kg_card_field(card, field))
 		return view_is_span_time(card, way, field) ? mode == VIEW_BOTH : mode != VIEW_BEGIN;

@@ -60,3 +60,8 @@ const char *view_title(const struct view *view, const char *field);
 char *all_of(const GPtrArray *conditions);
 /* Appends a copy, once. */
 void add_condition(GPtrArray *conditions, const char *text);
+
+/* Appends the clauses of one site, [view]'s: one, or one for each case of what it is grouped by. FALSE: it can't be said, the view's error says why. */
+gboolean site_clauses(struct view *view, json_t *list);
+/* Clauses that differ in their places only become one. */
+void merge_clauses(json_t *clauses);

@@ -33,25 +33,9 @@ struct plan *kg_plan_free(struct plan *plan)
 	return NULL;
 }
 
-/* join() prints by itself, on a line of its own: no column can hold it. */
-static gboolean is_value(const struct kg_card_expr *e)
-{
-	return !g_str_has_prefix(((const struct kg_card_case *)e->cases->pdata[0])->expr, "join(");
-}
-
-static gboolean all_read(const GPtrArray *sites, const char *field)
-{
-	for (guint i = 0; i < sites->len; i++) {
-		const struct kg_card_expr *e = kg_card_site_expr(sites->pdata[i], field);
-		if (!e || !is_value(e))
-			return FALSE;
-	}
-	return sites->len > 0;
-}
-
 const char *kg_plan_duration_field(const struct kg_card *card, const struct kg_card_way *way)
 {
-	return card->duration && all_read(way->sites, card->duration) ? card->duration : NULL;
+	return card->duration && kg_card_sites_have(way->sites, card->duration) ? card->duration : NULL;
 }
 
 gboolean kg_plan_is_kept(const struct plan *plan, const char *field, const struct kept **ret)
@@ -80,7 +64,7 @@ enum kg_unit kg_plan_unit(const struct plan *plan, const char *field)
 static struct fit fit_of(const struct kg_card *card, const struct kg_card_way *way, const char *field)
 {
 	const struct kg_standard_field *s = kg_standard_field(field);
-	struct fit fit = {all_read(way->begins, field), all_read(way->sites, field)};
+	struct fit fit = {kg_card_sites_have(way->begins, field), kg_card_sites_have(way->sites, field)};
 
 	if (fit.at_begin || fit.at_end || kg_card_field(card, field))
 		return fit;
@@ -128,7 +112,7 @@ GPtrArray *kg_plan_shown(const struct plan *plan)
 	for (guint i = 0; i < shown->len; i++)
 		for (guint s = 0; s < plan->way->sites->len; s++) {
 			const struct kg_card_expr *e = kg_card_site_expr(plan->way->sites->pdata[s], shown->pdata[i]);
-			if (e && e->valid && strcmp(shown->pdata[i], "error") && all_read(plan->way->sites, "error"))
+			if (e && e->valid && strcmp(shown->pdata[i], "error") && kg_card_sites_have(plan->way->sites, "error"))
 				add_field(shown, "error");
 		}
 	return shown;
