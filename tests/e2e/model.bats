@@ -41,6 +41,21 @@ model() { run --separate-stderr timeout 60 "$KGENT" --engine model --base-url "$
 	[[ $(asked 'requests[0]["body"]["messages"][1]["content"]') == *"This was wrong:"* ]]
 }
 
+@test "a model's program is held against the contract of the sentence, and what is refuted goes back with its counterexample" {
+	needs_live
+	serve '[{"text": "```\ntracepoint:syscalls:sys_exit_mkdir, tracepoint:syscalls:sys_exit_mkdirat /args->ret > 0/ { @[comm] = count(); }\n```"},
+		{"text": "```\ntracepoint:syscalls:sys_exit_mkdir, tracepoint:syscalls:sys_exit_mkdirat /args->ret < 0/ { @[comm] = count(); }\n```"}]'
+	model --json "count failed mkdirs by process"
+	echo "$stderr"
+	[ "$status" = 0 ]
+	[ "$(last 'r["engine"], r["verdict"], r["trials"][0]["verdict"]')" = "('model', 'proved', 'refuted')" ]
+	[[ $(asked 'requests[1]["body"]["messages"][1]["content"]') == *"not what was asked for: "*"args->ret"*"the program shows nothing, asked for is"* ]]
+	# attached where the contract knows nothing of, it is not judged
+	serve '[{"text": "```\ntracepoint:raw_syscalls:sys_exit /args->ret < 0/ { @[comm] = count(); }\n```"}]'
+	model --json "count failed mkdirs by process"
+	[ "$(last 'r["verdict"], [c["detail"] for c in r["checks"] if c["name"] == "proof"][0][:26]')" = "('loaded', 'it is attached elsewhere t')" ]
+}
+
 @test "what the builtin engine is sure of never reaches a model" {
 	serve '[{"text": "'"$GOOD"'"}]'
 	run --separate-stderr "$KGENT" --base-url "$U" --model fake -n "count system calls by process"

@@ -275,3 +275,36 @@ print(eval(sys.argv[1], {"last": last}))' "$1"; }
 	[ "$status" = 0 ]
 	[ "$output" = same ]
 }
+
+# ---------------------------------------------------------------- contracts of sentences
+
+@test "contract: a sentence's contract is YAML or JSON, reads again, and is what check --prompt asks" {
+	"$KGENT" contract count mkdirs by process >mkdir.yaml
+	[ "$(head -1 mkdir.yaml)" = "for: count mkdirs by process" ]
+	grep -q "tracepoint:syscalls:sys_exit_mkdirat" mkdir.yaml
+	"$KGENT" contract "count mkdirs by process" --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["for"] == "count mkdirs by process"'
+	echo 'tracepoint:syscalls:sys_enter_mkdir, tracepoint:syscalls:sys_enter_mkdirat { @n[comm] = count(); }' >right.bt
+	echo 'tracepoint:syscalls:sys_enter_mkdir, tracepoint:syscalls:sys_enter_mkdirat { @n[pid] = count(); }' >wrong.bt
+	"$KGENT" check right.bt --contract mkdir.yaml --no-load >/dev/null
+	"$KGENT" check right.bt --prompt "count mkdirs by process" --no-load >/dev/null
+	run "$KGENT" check wrong.bt --contract mkdir.yaml --no-load
+	[ "$status" -eq 4 ]
+	run "$KGENT" check wrong.bt --prompt "count mkdirs by process" --no-load
+	[ "$status" -eq 4 ]
+	[[ $output == *"process is not what it is grouped by"* ]]
+}
+
+@test "contract: a sentence that is not understood has none, and the words are named" {
+	run "$KGENT" contract "count mkdirs by container image"
+	[ "$status" -eq 3 ]
+	[[ $output == *'words not understood: "by container image"'* ]]
+	[[ $output == *"docs/contracts.md"* ]]
+	run "$KGENT" check sum.bt --prompt "count mkdirs by container image" --no-load
+	[ "$status" -eq 3 ]
+	run "$KGENT" check sum.bt --prompt "count mkdirs" --contract sum.yaml
+	[ "$status" -eq 2 ]
+	[[ $output == *"exclude each other"* ]]
+	run "$KGENT" contract
+	[ "$status" -eq 2 ]
+	[[ $output == *"the sentence is empty"* ]]
+}
