@@ -160,8 +160,15 @@ static int comprehend(struct asking *a)
 	if (!a->intent && !a->refusal && !a->args.command && !kg_understand(a->knowledge.lexicon, a->profile, a->args.prompt, &own, &refusal, &err) &&
 	    a->args.pid)
 		kg_ask_restrict(&a->args, a->args.pid, own);
-	if (a->intent || own)
-		kg_comprehend(a->intent ? a->intent : own, a->profile, &opts, a->args.prompt, &a->contract, &err);
+	if (a->intent || own) {
+		struct kg_intent *intent = a->intent ? a->intent : own;
+		gint64 for_ns = intent->for_ns;
+
+		if (!a->candidate && a->args.for_ns) /* kgent ends a model's program itself */
+			intent->for_ns = 0;
+		kg_comprehend(intent, a->profile, &opts, a->args.prompt, &a->contract, &err);
+		intent->for_ns = for_ns;
+	}
 	a->no_contract = g_strdup(a->contract ? NULL : a->intent || own ? err.msg : "the sentence was not understood");
 	kg_intent_free(own);
 	kg_refusal_free(refusal);

@@ -156,8 +156,6 @@ static json_t *left_json(const struct kg_intent *in)
 
 	if (in->top)
 		json_array_append_new(left, json_sprintf("that only the %u largest are shown", in->top));
-	if (in->for_ns)
-		json_array_append_new(left, json_string("that it ends in time"));
 	return left;
 }
 
@@ -202,6 +200,8 @@ static json_t *combine(const GPtrArray *events, const guint *which, const struct
 		json_array_extend(all, ((GPtrArray *)events->pdata[i])->pdata[which[i]]);
 	if (in->every_ns && in->measure != KG_MEASURE_PRINT)
 		json_array_append_new(all, every_json(in));
+	if (in->for_ns)
+		json_array_append_new(all, json_pack("{s:o}", "exit", json_sprintf("%" G_GINT64_FORMAT "ns", in->for_ns)));
 	return json_pack("{s:o}", "events", all);
 }
 

@@ -10,6 +10,7 @@ static const struct kg_obligation_info obligation_infos[KG_OBLIGATIONS] = {
 	[KG_OBLIGATION_AGGREGATE] = {"aggregate", FALSE, "each event adds exactly its value, once"},
 	[KG_OBLIGATION_ONLY_IF] = {"only if", FALSE, "something is shown if and only if the condition holds"},
 	[KG_OBLIGATION_LATENCY] = {"latency", FALSE, "the time between beginning and end is shown"},
+	[KG_OBLIGATION_EXIT] = {"exit", FALSE, "it ends after this time, and not before"},
 	[KG_OBLIGATION_EVERY] = {"every", FALSE, "it is shown at this interval"},
 	[KG_OBLIGATION_ORDER] = {"in order", FALSE, "values of one kind are shown in the order in which they are asked for"},
 	[KG_OBLIGATION_RETURN] = {"return", FALSE, "the program's result is this"},
@@ -289,7 +290,7 @@ static void say_points(const GPtrArray *points, GString *out)
 
 static void say_obligation(const struct kg_contract_clause *c, struct kg_obligation *o, GString *out)
 {
-	g_autofree char *interval = o->kind == KG_OBLIGATION_EVERY ? g_strdup_printf("%g s", (double)o->interval_ns / 1e9) : NULL;
+	g_autofree char *interval = o->interval_ns ? g_strdup_printf("%g s", (double)o->interval_ns / 1e9) : NULL;
 
 	switch (o->kind) {
 	case KG_OBLIGATION_ON:
@@ -314,6 +315,9 @@ static void say_obligation(const struct kg_contract_clause *c, struct kg_obligat
 		break;
 	case KG_OBLIGATION_EVERY:
 		g_string_append_printf(out, "every %s%s", interval, o->clear == KG_YES ? ", cleared" : "");
+		break;
+	case KG_OBLIGATION_EXIT:
+		g_string_append_printf(out, "exit after %s", interval);
 		break;
 	case KG_OBLIGATION_ORDER:
 		g_string_append(out, "values in the order asked for");

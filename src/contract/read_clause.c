@@ -273,6 +273,14 @@ static gboolean read_order(struct clause_reader *cr, const struct node *n)
 	return TRUE;
 }
 
+static gboolean read_exit(struct clause_reader *cr, const struct node *n)
+{
+	struct kg_obligation *o = con_obligation_new(KG_OBLIGATION_EXIT, n->loc);
+
+	g_ptr_array_add(cr->c->obligations, o);
+	return con_read_time(cr->r, n, &o->interval_ns);
+}
+
 static gboolean read_every(struct clause_reader *cr, const struct node *n)
 {
 	static const char *const keys[] = {"interval", "clear", NULL};
@@ -305,10 +313,10 @@ static const struct {
 	{"for", read_title}, {"on", read_on}, {"where", read_where}, {"assume", read_assume}, {"span", read_span_key},
 	{"latency", read_latency}, {"show", read_show}, {"in order", read_order}, {"by", read_by}, {"count", read_count}, {"sum", read_sum},
 	{"avg", read_avg}, {"min", read_min}, {"max", read_max}, {"stats", read_stats}, {"hist", read_hist}, {"lhist", read_lhist_key},
-	{"only if", read_only_if}, {"return", read_return}, {"every", read_every},
+	{"only if", read_only_if}, {"return", read_return}, {"every", read_every}, {"exit", read_exit},
 };
 const char *const con_clause_keys[] = {"for", "on", "where", "assume", "span", "latency", "show", "in order", "by", "count", "sum", "avg", "min", "max", "stats",
-				   "hist", "lhist", "only if", "return", "every", NULL};
+				   "hist", "lhist", "only if", "return", "every", "exit", NULL};
 
 /* With a span, `on` only names the points; each must be one of its ends. */
 static gboolean check_on_of_span(struct reader *r, const struct kg_contract_clause *c)
@@ -358,6 +366,17 @@ static void add_points(struct kg_contract_clause *c)
 		g_ptr_array_set_size(c->on, 0);
 }
 
+/* What happens at times is no event of the kernel's: it needs no place. */
+static gboolean is_of_time(const struct kg_contract_clause *c)
+{
+	for (guint i = 0; i < c->obligations->len; i++) {
+		enum kg_obligation_kind kind = ((struct kg_obligation *)c->obligations->pdata[i])->kind;
+		if (kind != KG_OBLIGATION_EVERY && kind != KG_OBLIGATION_EXIT)
+			return FALSE;
+	}
+	return c->obligations->len > 0;
+}
+
 static gboolean check_whole(struct reader *r, const struct node *n, const struct kg_contract_clause *c)
 {
 	gboolean is_timed = has_kind(c, KG_OBLIGATION_LATENCY);
@@ -366,7 +385,7 @@ static gboolean check_whole(struct reader *r, const struct node *n, const struct
 		return check_on_of_span(r, c);
 	if (is_timed)
 		return FALSE; /* said by con_read_span() */
-	if (!c->on->len && !(c->obligations->len == 1 && has_kind(c, KG_OBLIGATION_EVERY))) {
+	if (!c->on->len && !is_of_time(c)) {
 		kg_diag_hint(con_read_error(r, n, "where the event happens is not said: 'on' is missing"), "on: [kprobe:tcp_connect]");
 		return FALSE;
 	}

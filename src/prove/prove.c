@@ -273,30 +273,38 @@ static uint64_t interval_ns(const char *attach)
 	return 0;
 }
 
+static gboolean is_interval(const struct kg_bpf_program *p, uint64_t ns)
+{
+	return p->kind == KG_PROBE_INTERVAL && interval_ns(p->attach) == ns;
+}
+
+/* All paths of one program, from any maps. */
+static void run_alone(struct every *e, const struct kg_contract_clause *clause, guint program, kg_path_fn visit)
+{
+	struct kg_symex *x = judge_executor(e->j);
+	struct kg_state *start = kg_symex_start(x, e->j->object, KG_MAPS_ANY);
+	_cleanup_error_ struct kg_error err = {0};
+
+	e->m = moment_new(e->j, x, clause, program, NULL, &err);
+	if (!e->m || kg_symex_run(x, e->j->object, program, e->m->event, start, visit, e, &err))
+		result_unknown(e->r, "%s", err.msg);
+	judge_cost(e->j, x);
+	kg_state_free(start);
+	moment_free(e->m);
+	kg_symex_free(x);
+}
+
 static void judge_every(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *o)
 {
 	struct every e = {.j = j, .o = o, .r = result_of(j, clause, o)};
 	gboolean is_there = FALSE;
 
 	for (guint i = 0; i < j->object->programs->len; i++) {
-		const struct kg_bpf_program *p = j->object->programs->pdata[i];
-		struct kg_symex *x;
-		struct kg_state *start;
-		_cleanup_error_ struct kg_error err = {0};
-
-		if (p->kind != KG_PROBE_INTERVAL || interval_ns(p->attach) != o->interval_ns)
+		if (!is_interval(j->object->programs->pdata[i], o->interval_ns))
 			continue;
 		is_there = TRUE;
 		g_hash_table_add(j->covered, GUINT_TO_POINTER(i + 1));
-		x = judge_executor(j);
-		e.m = moment_new(j, x, clause, i, NULL, &err);
-		start = kg_symex_start(x, j->object, KG_MAPS_ANY);
-		if (!e.m || kg_symex_run(x, j->object, i, e.m->event, start, visit_interval, &e, &err))
-			result_unknown(e.r, "%s", err.msg);
-		judge_cost(j, x);
-		kg_state_free(start);
-		moment_free(e.m);
-		kg_symex_free(x);
+		run_alone(&e, clause, i, visit_interval);
 	}
 	if (!is_there) {
 		e.r->word = KG_PROOF_REFUTED;
@@ -356,6 +364,78 @@ static void judge_intruders(struct judge *j)
 	}
 }
 
+/* ---------------------------------------------------------------- exit */
+
+static void visit_exit(const struct kg_path *path, void *user)
+{
+	struct every *e = user;
+	gboolean is_time = is_interval(e->j->object->programs->pdata[e->m->program], e->o->interval_ns), exits = FALSE;
+	struct seen_all *seen;
+
+	e->r->n_paths++;
+	if (!path->is_complete) {
+		result_unknown(e->r, "%s", path->why);
+		return;
+	}
+	seen = seer_look(e->j->seer, e->m->program, path->effects, before_of_path, (void *)path);
+	for (guint i = 0; i < seen->actions->len; i++)
+		exits |= g_array_index(seen->actions, struct seen_action, i).kind == SEEN_EXIT;
+	if (seen->why_not && !exits)
+		result_unknown(e->r, "%s", seen->why_not);
+	else if (exits != is_time) {
+		const struct kg_bt_probe *probe = seer_probe(e->j->seer, e->m->program);
+
+		e->r->word = KG_PROOF_REFUTED;
+		g_free(e->r->why);
+		e->r->why = g_strdup(is_time ? "it does not end then" : "it can end at another time");
+		if (probe)
+			e->r->loc = probe->loc;
+	}
+	seen_all_free(seen);
+}
+
+static gboolean find_exit(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *user)
+{
+	if (node->kind == KG_BT_CALL && !strcmp(node->text, "exit"))
+		*(gboolean *)user = TRUE;
+	return TRUE;
+}
+
+/* Only who calls exit() can end it: no instruction of another kind does. */
+static gboolean calls_exit(struct judge *j, guint program)
+{
+	const struct kg_bt_probe *probe = seer_probe(j->seer, program);
+	gboolean calls = !probe;
+
+	if (probe)
+		kg_bt_walk_node(probe->block, find_exit, NULL, &calls);
+	return calls;
+}
+
+static void judge_exit(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *o)
+{
+	struct every e = {.j = j, .o = o, .r = result_of(j, clause, o)};
+	gboolean is_there = FALSE;
+
+	for (guint i = 0; i < j->object->programs->len && e.r->word != KG_PROOF_REFUTED; i++) {
+		const struct kg_bpf_program *p = j->object->programs->pdata[i];
+
+		if (is_interval(p, o->interval_ns) && calls_exit(j, i)) {
+			is_there = TRUE;
+			g_hash_table_add(j->covered, GUINT_TO_POINTER(i + 1));
+			run_alone(&e, clause, i, visit_exit);
+		} else if (!is_interval(p, o->interval_ns) && p->kind != KG_PROBE_END && calls_exit(j, i)) {
+			run_alone(&e, clause, i, visit_exit);
+		}
+	}
+	if (!is_there && e.r->word != KG_PROOF_REFUTED) {
+		e.r->word = KG_PROOF_REFUTED;
+		e.r->n_paths++;
+		g_free(e.r->why);
+		e.r->why = g_strdup("nothing ends it then");
+	}
+}
+
 /* ---------------------------------------------------------------- clauses */
 
 static void judge_clause(struct judge *j, const struct kg_contract_clause *clause)
@@ -371,6 +451,8 @@ static void judge_clause(struct judge *j, const struct kg_contract_clause *claus
 		const struct kg_obligation *o = clause->obligations->pdata[i];
 		if (o->kind == KG_OBLIGATION_EVERY)
 			judge_every(j, clause, o);
+		else if (o->kind == KG_OBLIGATION_EXIT)
+			judge_exit(j, clause, o);
 	}
 }
 
