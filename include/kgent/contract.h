@@ -23,6 +23,7 @@ enum kg_obligation_kind {
 	KG_OBLIGATION_AGGREGATE, /**< each event adds exactly the value (count: 1) to one aggregation, once */
 	KG_OBLIGATION_ONLY_IF,   /**< something is observed if and only if the condition holds */
 	KG_OBLIGATION_LATENCY,   /**< the time of the span is observed, in its unit */
+	KG_OBLIGATION_TOP,       /**< of an aggregation only so many of the largest entries are ever shown */
 	KG_OBLIGATION_EXIT,      /**< the program ends by itself after a time, and not before */
 	KG_OBLIGATION_EVERY,     /**< shown at each interval, and cleared where asked */
 	KG_OBLIGATION_ORDER,     /**< of the values of `show` that are shown in the same way (`as`), an earlier one is observed before a later one */
@@ -72,6 +73,7 @@ struct kg_obligation {
 	struct kg_contract_expr condition; /**< ONLY_IF */
 	enum kg_aggregate aggregate;       /**< AGGREGATE, LATENCY */
 	int64_t lhist_min, lhist_max, lhist_step; /**< where aggregate is LHIST; in the unit that is shown */
+	int64_t top;               /**< TOP */
 	uint64_t interval_ns;      /**< EVERY; EXIT: the time */
 	enum kg_answer clear;      /**< EVERY: cleared each time? KG_UNKNOWN: the contract does not say */
 };

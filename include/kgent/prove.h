@@ -64,7 +64,7 @@ struct kg_obligation_result {
 	char *why;           /**< one line: of UNKNOWN the reason, of REFUTED what is wrong in words; else NULL */
 	struct kg_loc loc;   /**< in the program's text: what it is about; line 0: nowhere */
 	char *mend;          /**< what would mend it, or NULL */
-	GPtrArray *counterexamples; /**< struct kg_counterexample *; never empty in REFUTED but for ON and EVERY, which need none */
+	GPtrArray *counterexamples; /**< struct kg_counterexample *; never empty in REFUTED but for ON, EVERY, EXIT and TOP, which need none */
 	guint n_paths;       /**< paths that it was asked on; 0 with PROVED does not happen */
 };
 /** Something that can be lost without a trace, and what would remove the loss. */

@@ -19,7 +19,7 @@ static gboolean measures_time(const struct view *v)
 	return v->intent->value && view_is_span_time(v->card, v->way, v->intent->value);
 }
 
-static gboolean is_histogram(const struct kg_intent *in)
+gboolean is_histogram(const struct kg_intent *in)
 {
 	return in->measure == KG_MEASURE_HIST || in->measure == KG_MEASURE_LHIST;
 }
@@ -85,6 +85,8 @@ static gboolean keys(struct view *v, guint k, json_t *clause)
 	json_t *by = json_array();
 
 	json_object_set_new(clause, "by", by);
+	if (v->intent->top && !is_histogram(v->intent))
+		json_object_set_new(clause, "top", json_integer(v->intent->top));
 	for (guint i = 0; i < v->intent->by->len; i++) {
 		const char *field = v->intent->by->pdata[i];
 		_cleanup_value_ struct view_value value = {0};

@@ -149,16 +149,6 @@ static json_t *every_json(const struct kg_intent *in)
 	return json_pack("{s:o}", "every", every);
 }
 
-/* What is asked and no obligation has words for. */
-static json_t *left_json(const struct kg_intent *in)
-{
-	json_t *left = json_array();
-
-	if (in->top)
-		json_array_append_new(left, json_sprintf("that only the %u largest are shown", in->top));
-	return left;
-}
-
 static gboolean is_raw_result(const struct kg_card *card, const char *field)
 {
 	const struct kg_card_field *f = kg_card_field(card, field);
@@ -262,7 +252,7 @@ static int contract_json(const struct kg_intent *in, struct kg_profile *profile,
 			 struct kg_error *err)
 {
 	g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func(list_free);
-	json_t *contract, *either, *left;
+	json_t *contract, *either;
 	int r;
 
 	for (guint i = 0; i < in->events->len; i++) {
@@ -276,10 +266,8 @@ static int contract_json(const struct kg_intent *in, struct kg_profile *profile,
 		return r;
 	contract = json_pack("{s:s}", "for", title);
 	waive(in, contract);
-	left = left_json(in);
-	if (json_array_size(left))
-		json_object_set(contract, "left", left);
-	json_decref(left);
+	if (in->top && is_histogram(in)) /* bpftrace prints all of them, and kgent shows the first ones */
+		json_object_set_new(contract, "left", json_pack("[o]", json_sprintf("that only %u histograms are shown", in->top)));
 	either = either_json(events, in);
 	if (json_array_size(either) == 1)
 		json_object_update(contract, json_array_get(either, 0));

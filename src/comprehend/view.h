@@ -56,6 +56,7 @@ gboolean view_conditions(struct view *view, GPtrArray *conditions);
 /* Field names as people read them. */
 const char *view_title(const struct view *view, const char *field);
 
+gboolean is_histogram(const struct kg_intent *intent);
 /* All must hold: "a && (b || c)"; NULL where there are none. Owned. */
 char *all_of(const GPtrArray *conditions);
 /* Appends a copy, once. */

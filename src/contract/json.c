@@ -242,6 +242,7 @@ static void set_obligation(json_t *map, const struct kg_obligation *o)
 	case KG_OBLIGATION_AGGREGATE: set_aggregate(map, o); break;
 	case KG_OBLIGATION_ONLY_IF: json_object_set_new(map, "only if", expr_json(&o->condition)); break;
 	case KG_OBLIGATION_LATENCY: json_object_set_new(map, "latency", latency_json(o)); break;
+	case KG_OBLIGATION_TOP: json_object_set_new(map, "top", json_integer(o->top)); break;
 	case KG_OBLIGATION_EXIT: json_object_set_new(map, "exit", time_json(o->interval_ns)); break;
 	case KG_OBLIGATION_EVERY: json_object_set_new(map, "every", every_json(o)); break;
 	default: break; /* `on` is written as a whole; the others are not in contracts */

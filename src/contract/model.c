@@ -10,6 +10,7 @@ static const struct kg_obligation_info obligation_infos[KG_OBLIGATIONS] = {
 	[KG_OBLIGATION_AGGREGATE] = {"aggregate", FALSE, "each event adds exactly its value, once"},
 	[KG_OBLIGATION_ONLY_IF] = {"only if", FALSE, "something is shown if and only if the condition holds"},
 	[KG_OBLIGATION_LATENCY] = {"latency", FALSE, "the time between beginning and end is shown"},
+	[KG_OBLIGATION_TOP] = {"top", FALSE, "only so many of the largest entries are shown"},
 	[KG_OBLIGATION_EXIT] = {"exit", FALSE, "it ends after this time, and not before"},
 	[KG_OBLIGATION_EVERY] = {"every", FALSE, "it is shown at this interval"},
 	[KG_OBLIGATION_ORDER] = {"in order", FALSE, "values of one kind are shown in the order in which they are asked for"},
@@ -315,6 +316,9 @@ static void say_obligation(const struct kg_contract_clause *c, struct kg_obligat
 		break;
 	case KG_OBLIGATION_EVERY:
 		g_string_append_printf(out, "every %s%s", interval, o->clear == KG_YES ? ", cleared" : "");
+		break;
+	case KG_OBLIGATION_TOP:
+		g_string_append_printf(out, "only the %" G_GINT64_FORMAT " largest", o->top);
 		break;
 	case KG_OBLIGATION_EXIT:
 		g_string_append_printf(out, "exit after %s", interval);

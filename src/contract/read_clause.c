@@ -273,6 +273,19 @@ static gboolean read_order(struct clause_reader *cr, const struct node *n)
 	return TRUE;
 }
 
+static gboolean read_top(struct clause_reader *cr, const struct node *n)
+{
+	struct kg_obligation *o = con_obligation_new(KG_OBLIGATION_TOP, n->loc);
+
+	g_ptr_array_add(cr->c->obligations, o);
+	if (!con_read_number(cr->r, n, "'top'", &o->top))
+		return FALSE;
+	if (o->top > 0 && o->top <= G_MAXUINT32)
+		return TRUE;
+	con_read_error(cr->r, n, "'top' is how many: a number above 0");
+	return FALSE;
+}
+
 static gboolean read_exit(struct clause_reader *cr, const struct node *n)
 {
 	struct kg_obligation *o = con_obligation_new(KG_OBLIGATION_EXIT, n->loc);
@@ -313,10 +326,10 @@ static const struct {
 	{"for", read_title}, {"on", read_on}, {"where", read_where}, {"assume", read_assume}, {"span", read_span_key},
 	{"latency", read_latency}, {"show", read_show}, {"in order", read_order}, {"by", read_by}, {"count", read_count}, {"sum", read_sum},
 	{"avg", read_avg}, {"min", read_min}, {"max", read_max}, {"stats", read_stats}, {"hist", read_hist}, {"lhist", read_lhist_key},
-	{"only if", read_only_if}, {"return", read_return}, {"every", read_every}, {"exit", read_exit},
+	{"only if", read_only_if}, {"return", read_return}, {"every", read_every}, {"exit", read_exit}, {"top", read_top},
 };
 const char *const con_clause_keys[] = {"for", "on", "where", "assume", "span", "latency", "show", "in order", "by", "count", "sum", "avg", "min", "max", "stats",
-				   "hist", "lhist", "only if", "return", "every", "exit", NULL};
+				   "hist", "lhist", "only if", "return", "every", "exit", "top", NULL};
 
 /* With a span, `on` only names the points; each must be one of its ends. */
 static gboolean check_on_of_span(struct reader *r, const struct kg_contract_clause *c)
@@ -380,6 +393,11 @@ static gboolean is_of_time(const struct kg_contract_clause *c)
 static gboolean check_whole(struct reader *r, const struct node *n, const struct kg_contract_clause *c)
 {
 	gboolean is_timed = has_kind(c, KG_OBLIGATION_LATENCY);
+
+	if (has_kind(c, KG_OBLIGATION_TOP) && !has_kind(c, KG_OBLIGATION_AGGREGATE) && !is_timed) {
+		con_read_error(r, n, "'top' is about what is put together (count, sum, ...), and nothing is");
+		return FALSE;
+	}
 
 	if (c->span)
 		return check_on_of_span(r, c);

@@ -189,9 +189,11 @@ static void judge_on(struct judge *j, const struct kg_contract_clause *clause)
 
 struct every {
 	struct judge *j;
+	const struct kg_contract_clause *clause;
 	struct kg_obligation_result *r;
 	const struct kg_obligation *o;
 	struct moment *m;
+	gboolean is_shown; /* top: somewhere */
 };
 
 /* Where the probe clears something, or the probe. */
@@ -279,24 +281,24 @@ static gboolean is_interval(const struct kg_bpf_program *p, uint64_t ns)
 }
 
 /* All paths of one program, from any maps. */
-static void run_alone(struct every *e, const struct kg_contract_clause *clause, guint program, kg_path_fn visit)
+static void run_alone(struct every *e, guint program, kg_path_fn visit)
 {
 	struct kg_symex *x = judge_executor(e->j);
 	struct kg_state *start = kg_symex_start(x, e->j->object, KG_MAPS_ANY);
 	_cleanup_error_ struct kg_error err = {0};
 
-	e->m = moment_new(e->j, x, clause, program, NULL, &err);
+	e->m = moment_new(e->j, x, e->clause, program, NULL, &err);
 	if (!e->m || kg_symex_run(x, e->j->object, program, e->m->event, start, visit, e, &err))
 		result_unknown(e->r, "%s", err.msg);
 	judge_cost(e->j, x);
 	kg_state_free(start);
-	moment_free(e->m);
+	e->m = moment_free(e->m);
 	kg_symex_free(x);
 }
 
 static void judge_every(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *o)
 {
-	struct every e = {.j = j, .o = o, .r = result_of(j, clause, o)};
+	struct every e = {.j = j, .clause = clause, .o = o, .r = result_of(j, clause, o)};
 	gboolean is_there = FALSE;
 
 	for (guint i = 0; i < j->object->programs->len; i++) {
@@ -304,7 +306,7 @@ static void judge_every(struct judge *j, const struct kg_contract_clause *clause
 			continue;
 		is_there = TRUE;
 		g_hash_table_add(j->covered, GUINT_TO_POINTER(i + 1));
-		run_alone(&e, clause, i, visit_interval);
+		run_alone(&e, i, visit_interval);
 	}
 	if (!is_there) {
 		e.r->word = KG_PROOF_REFUTED;
@@ -366,6 +368,17 @@ static void judge_intruders(struct judge *j)
 
 /* ---------------------------------------------------------------- exit */
 
+static void is_wrong(struct every *e, const char *why)
+{
+	const struct kg_bt_probe *probe = e->m ? seer_probe(e->j->seer, e->m->program) : NULL;
+
+	e->r->word = KG_PROOF_REFUTED;
+	g_free(e->r->why);
+	e->r->why = g_strdup(why);
+	if (probe)
+		e->r->loc = probe->loc;
+}
+
 static void visit_exit(const struct kg_path *path, void *user)
 {
 	struct every *e = user;
@@ -382,57 +395,142 @@ static void visit_exit(const struct kg_path *path, void *user)
 		exits |= g_array_index(seen->actions, struct seen_action, i).kind == SEEN_EXIT;
 	if (seen->why_not && !exits)
 		result_unknown(e->r, "%s", seen->why_not);
-	else if (exits != is_time) {
-		const struct kg_bt_probe *probe = seer_probe(e->j->seer, e->m->program);
-
-		e->r->word = KG_PROOF_REFUTED;
-		g_free(e->r->why);
-		e->r->why = g_strdup(is_time ? "it does not end then" : "it can end at another time");
-		if (probe)
-			e->r->loc = probe->loc;
-	}
+	else if (exits != is_time)
+		is_wrong(e, is_time ? "it does not end then" : "it can end at another time");
 	seen_all_free(seen);
 }
 
-static gboolean find_exit(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *user)
+struct calling {
+	const char *const *names;
+	gboolean is_found;
+};
+
+static gboolean find_call(const struct kg_bt_node *node, const struct kg_bt_node *parent, const struct kg_bt_probe *probe, void *user)
 {
-	if (node->kind == KG_BT_CALL && !strcmp(node->text, "exit"))
-		*(gboolean *)user = TRUE;
+	struct calling *c = user;
+
+	c->is_found |= node->kind == KG_BT_CALL && g_strv_contains(c->names, node->text);
 	return TRUE;
 }
 
-/* Only who calls exit() can end it: no instruction of another kind does. */
-static gboolean calls_exit(struct judge *j, guint program)
+/* What user space is asked to do, it is asked by calls alone. */
+static gboolean calls(struct judge *j, guint program, const char *const *names)
 {
 	const struct kg_bt_probe *probe = seer_probe(j->seer, program);
-	gboolean calls = !probe;
+	struct calling c = {names, !probe};
 
 	if (probe)
-		kg_bt_walk_node(probe->block, find_exit, NULL, &calls);
-	return calls;
+		kg_bt_walk_node(probe->block, find_call, NULL, &c);
+	return c.is_found;
 }
+
+static const char *const exit_call[] = {"exit", NULL};
 
 static void judge_exit(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *o)
 {
-	struct every e = {.j = j, .o = o, .r = result_of(j, clause, o)};
+	struct every e = {.j = j, .clause = clause, .o = o, .r = result_of(j, clause, o)};
 	gboolean is_there = FALSE;
 
 	for (guint i = 0; i < j->object->programs->len && e.r->word != KG_PROOF_REFUTED; i++) {
 		const struct kg_bpf_program *p = j->object->programs->pdata[i];
 
-		if (is_interval(p, o->interval_ns) && calls_exit(j, i)) {
+		if (is_interval(p, o->interval_ns) && calls(j, i, exit_call)) {
 			is_there = TRUE;
 			g_hash_table_add(j->covered, GUINT_TO_POINTER(i + 1));
-			run_alone(&e, clause, i, visit_exit);
-		} else if (!is_interval(p, o->interval_ns) && p->kind != KG_PROBE_END && calls_exit(j, i)) {
-			run_alone(&e, clause, i, visit_exit);
+			run_alone(&e, i, visit_exit);
+		} else if (!is_interval(p, o->interval_ns) && p->kind != KG_PROBE_END && calls(j, i, exit_call)) {
+			run_alone(&e, i, visit_exit);
 		}
 	}
 	if (!is_there && e.r->word != KG_PROOF_REFUTED) {
-		e.r->word = KG_PROOF_REFUTED;
 		e.r->n_paths++;
-		g_free(e.r->why);
-		e.r->why = g_strdup("nothing ends it then");
+		is_wrong(&e, "nothing ends it then");
+	}
+}
+
+/* ---------------------------------------------------------------- top */
+
+/* Is [map] what an aggregation of the clause is in? */
+static gboolean is_of_clause(const struct every *e, int map)
+{
+	const struct kg_obligation_result *of = g_hash_table_lookup(e->j->added_up, GINT_TO_POINTER(map + 1));
+
+	for (guint i = 0; of && i < e->clause->obligations->len; i++) {
+		const struct kg_obligation *o = e->clause->obligations->pdata[i];
+		if ((o->kind == KG_OBLIGATION_AGGREGATE || o->kind == KG_OBLIGATION_LATENCY) && result_of(e->j, e->clause, o) == of)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* At the end bpftrace prints what is left in the maps, whole. */
+static gboolean is_left(const struct every *e, const struct seen_all *seen, int map)
+{
+	gboolean is_cleared = FALSE;
+
+	for (guint i = 0; i < seen->actions->len; i++) {
+		const struct seen_action *action = &g_array_index(seen->actions, struct seen_action, i);
+		is_cleared |= action->map == map && action->kind == SEEN_CLEAR_MAP;
+	}
+	return is_of_clause(e, map) && !is_cleared;
+}
+
+static void visit_top(const struct kg_path *path, void *user)
+{
+	struct every *e = user;
+	gboolean is_end = ((struct kg_bpf_program *)e->j->object->programs->pdata[e->m->program])->kind == KG_PROBE_END;
+	struct seen_all *seen;
+
+	e->r->n_paths++;
+	if (!path->is_complete) {
+		result_unknown(e->r, "%s", path->why);
+		return;
+	}
+	seen = seer_look(e->j->seer, e->m->program, path->effects, before_of_path, (void *)path);
+	if (seen->why_not)
+		result_unknown(e->r, "%s", seen->why_not);
+	for (guint i = 0; i < seen->actions->len; i++) {
+		const struct seen_action *action = &g_array_index(seen->actions, struct seen_action, i);
+		if (action->kind != SEEN_PRINT_MAP || !is_of_clause(e, action->map))
+			continue;
+		e->is_shown = TRUE;
+		if (action->top != e->o->top)
+			is_wrong(e, action->top ? "another number of entries is shown" : "all entries are shown");
+	}
+	for (guint map = 0; is_end && map < e->j->object->maps->len; map++)
+		if (is_left(e, seen, (int)map))
+			is_wrong(e, "it is not cleared at the end, and what is left is shown whole then");
+	seen_all_free(seen);
+}
+
+static gboolean has_aggregation(const struct every *e)
+{
+	for (guint map = 0; map < e->j->object->maps->len; map++)
+		if (is_of_clause(e, (int)map))
+			return TRUE;
+	return FALSE;
+}
+
+static void judge_top(struct judge *j, const struct kg_contract_clause *clause, const struct kg_obligation *o)
+{
+	static const char *const map_calls[] = {"print", NULL};
+	struct every e = {.j = j, .clause = clause, .o = o, .r = result_of(j, clause, o)};
+	gboolean has_end = FALSE;
+
+	if (!has_aggregation(&e)) {
+		result_unknown(e.r, "what it would be about is not put together as asked");
+		return;
+	}
+	for (guint i = 0; i < j->object->programs->len && e.r->word != KG_PROOF_REFUTED; i++) {
+		gboolean is_end = ((struct kg_bpf_program *)j->object->programs->pdata[i])->kind == KG_PROBE_END;
+
+		has_end |= is_end;
+		if (is_end || calls(j, i, map_calls))
+			run_alone(&e, i, visit_top);
+	}
+	if (e.r->word != KG_PROOF_REFUTED && (!has_end || !e.is_shown)) {
+		e.r->n_paths++;
+		is_wrong(&e, has_end ? "it is never shown" : "at the end all of it is shown");
 	}
 }
 
@@ -453,6 +551,8 @@ static void judge_clause(struct judge *j, const struct kg_contract_clause *claus
 			judge_every(j, clause, o);
 		else if (o->kind == KG_OBLIGATION_EXIT)
 			judge_exit(j, clause, o);
+		else if (o->kind == KG_OBLIGATION_TOP)
+			judge_top(j, clause, o);
 	}
 }
 

@@ -239,6 +239,8 @@ static void see_action(struct seer *seer, struct seen_all *all, const struct kg_
 	else if (id == ACTION_PRINT || id == ACTION_CLEAR || id == ACTION_ZERO) {
 		action.kind = id == ACTION_PRINT ? SEEN_PRINT_MAP : id == ACTION_CLEAR ? SEEN_CLEAR_MAP : SEEN_ZERO_MAP;
 		action.map = (int)number_at(effect, 8, 4, &is_known);
+		if (id == ACTION_PRINT)
+			action.top = (uint32_t)number_at(effect, 12, 4, &is_known);
 	} else if (id == ACTION_PRINT_NON_MAP) {
 		uint64_t nth = number_at(effect, 8, 8, &is_known);
 		const struct call_at *at = is_known && nth < seer->prints->len ? &g_array_index(seer->prints, struct call_at, nth) : NULL;

@@ -51,6 +51,7 @@ struct seen_change {
 struct seen_action {
 	enum seen_action_kind { SEEN_PRINT_MAP, SEEN_CLEAR_MAP, SEEN_ZERO_MAP, SEEN_EXIT, SEEN_OTHER_ACTION } kind;
 	int map;
+	uint32_t top; /* of a print: how many entries; 0: all */
 	guint group;
 };
 struct seen_all {
