@@ -33,7 +33,7 @@ asan: ## the same tests under AddressSanitizer, LeakSanitizer and UBSan
 	@tools/install-deps build run sandbox test
 	@[ -e build-asan/build.ninja ] || meson setup build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false
 	@$(NINJA) -C build-asan
-	@TEST_TIME_FACTOR=3 tests/run $(TEST_FLAGS) build-asan
+	@TEST_TIME_FACTOR=3 SANITIZED=1 tests/run $(TEST_FLAGS) build-asan
 
 fuzz: ## every fuzz target for FUZZ_SECONDS=60 with clang's libFuzzer; a crash fails
 	@tools/install-deps build fuzz

@@ -8,8 +8,10 @@
 
 static void put(json_t *object, const char *name, const char *text)
 {
+	json_t *string = text ? json_string(text) : NULL;
+
 	if (text)
-		json_object_set_new(object, name, json_string(text) ? json_string(text) : json_string("(not UTF-8)"));
+		json_object_set_new(object, name, string ? string : json_string("(not UTF-8)"));
 }
 
 static void put_loc(json_t *object, const char *name, const struct kg_loc *loc)

@@ -40,6 +40,8 @@ def check_program(build, name):
     keys = header(path)
     run = subprocess.run([os.path.join(build, "kgent"), "check", path, "--prompt", keys["prompt"][0], "--no-load", "--json"],
                          capture_output=True, text=True, timeout=300)
+    if "Sanitizer" in run.stderr or "runtime error:" in run.stderr:
+        return False, run.stderr[-2000:]
     result = json.loads(run.stdout.splitlines()[-1]) if run.stdout.strip() else {"checks": [], "problem": run.stderr}
     proof, want = result.get("proof"), keys["verdict"][0]
     row = next((c for c in result["checks"] if c["name"] == "proof"), None)

@@ -318,6 +318,7 @@ static void test_run_is_told_again_to_stop(void **state)
 	assert_true(res.is_complete);
 	assert_int_equal(res.end, KG_RUN_TIME_UP);
 	kg_run_result_clear(&res);
+	g_string_free(s.text, TRUE);
 }
 
 static void test_run_stops(void **state)
