@@ -262,6 +262,10 @@ static gboolean duration(struct view *v, struct view_value *ret)
 	int64_t factor = kg_unit_ns(kg_card_field(v->card, own)->unit);
 
 	take_cases(v, v->end, e, ret);
+	for (guint i = 0; i < ret->expr->len; i++) { /* the field may be signed; a time is not below 0 */
+		g_autofree char *text = g_strdup_printf("%s >= 0", (char *)ret->expr->pdata[i]);
+		add_text(v->assume, text);
+	}
 	for (guint i = 0; factor > 1 && i < ret->expr->len; i++) {
 		g_autofree char *text = g_steal_pointer(&ret->expr->pdata[i]);
 		ret->expr->pdata[i] = g_strdup_printf("(%s) * %" G_GINT64_FORMAT, text, factor);
