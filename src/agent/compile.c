@@ -59,45 +59,16 @@ static int build(const char *text, const struct kg_build_opts *opts, GPtrArray *
 	return r;
 }
 
-int kg_compile_program(const char *text, const struct kg_check_opts *opts, GPtrArray *diags, struct kg_compiled *ret, struct kg_error *err)
+/* The instructions of a text that policy has seen, for the kernel of the profile; [program] is its tree. */
+static int object_of(const char *text, const struct kg_bt_program *program, gboolean allow_unsafe, const struct kg_check_opts *opts, GPtrArray *diags,
+		     struct kg_object **ret, struct kg_error *err)
 {
 	struct kg_bpftrace found = {0};
-	struct kg_build_opts how = {.tool = opts->tool, .limits = opts->limits, .pid = opts->pid, .profile = opts->profile};
+	struct kg_build_opts how = {.tool = opts->tool, .limits = opts->limits, .pid = opts->pid, .profile = opts->profile, .allow_unsafe = allow_unsafe};
 	g_autoptr(GBytes) elf = NULL;
-	g_autofree char *plain = NULL;
-	int r = read_text(text, opts, diags, ret, &plain, &how.allow_unsafe, err);
-
-	if (r == 0 && !how.tool) {
-		r = kg_bpftrace_find(&found, err);
-		how.tool = &found;
-	}
-	if (r == 0)
-		r = build(plain, &how, diags, &elf, err);
-	if (r == 0)
-		r = kg_object_read(elf, opts->profile, &ret->object, err);
-	if (r == 0)
-		r = kg_object_bpftrace(ret->object, ret->program, how.tool, opts->limits, opts->profile, err);
-	kg_bpftrace_clear(&found);
-	if (r)
-		kg_compiled_clear(ret);
-	return r;
-}
-
-int kg_compile_copy(void *check_opts, const char *text, const struct kg_bt_program *program, struct kg_object **ret, struct kg_error *err)
-{
-	const struct kg_check_opts *opts = check_opts;
-	struct kg_bpftrace found = {0};
-	struct kg_build_opts how = {.tool = opts->tool, .limits = opts->limits, .pid = opts->pid};
-	g_autoptr(GPtrArray) diags = kg_diags_new();
-	g_autoptr(GBytes) elf = NULL;
-	struct kg_effects *effects = NULL;
 	struct kg_object *object = NULL;
-	int r = kg_effects_read(program, opts->profile, NULL, &effects, err);
+	int r = 0;
 
-	if (r)
-		return r;
-	how.allow_unsafe = effects->changes_system;
-	kg_effects_free(effects);
 	if (!how.tool) {
 		r = kg_bpftrace_find(&found, err);
 		how.tool = &found;
@@ -114,6 +85,34 @@ int kg_compile_copy(void *check_opts, const char *text, const struct kg_bt_progr
 	else
 		*ret = object;
 	return r;
+}
+
+int kg_compile_program(const char *text, const struct kg_check_opts *opts, GPtrArray *diags, struct kg_compiled *ret, struct kg_error *err)
+{
+	g_autofree char *plain = NULL;
+	gboolean allow_unsafe = FALSE;
+	int r = read_text(text, opts, diags, ret, &plain, &allow_unsafe, err);
+
+	if (r == 0)
+		r = object_of(plain, ret->program, allow_unsafe, opts, diags, &ret->object, err);
+	if (r)
+		kg_compiled_clear(ret);
+	return r;
+}
+
+int kg_compile_copy(void *check_opts, const char *text, const struct kg_bt_program *program, struct kg_object **ret, struct kg_error *err)
+{
+	const struct kg_check_opts *opts = check_opts;
+	g_autoptr(GPtrArray) diags = kg_diags_new();
+	struct kg_effects *effects = NULL;
+	gboolean changes_system;
+	int r = kg_effects_read(program, opts->profile, NULL, &effects, err);
+
+	if (r)
+		return r;
+	changes_system = effects->changes_system;
+	kg_effects_free(effects);
+	return object_of(text, program, changes_system, opts, diags, ret, err);
 }
 
 void kg_compiled_clear(struct kg_compiled *compiled)

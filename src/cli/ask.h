@@ -62,8 +62,8 @@ struct asking {
 	struct kg_error err;
 };
 
-/* Bounds of the proof of an answer. */
-extern const struct kg_prove_opts kg_ask_proof;
+/* How an answer is checked, whoever wrote it. Looks for bpftrace. */
+struct kg_check_opts kg_ask_check_opts(struct asking *a);
 /* Say the error of the request; the exit code that fits it. */
 int kg_ask_end_by_error(struct asking *a);
 /* Start the command of --command, if there is one; the process that is to be observed. */

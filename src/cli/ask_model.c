@@ -231,10 +231,7 @@ static void say_spent(struct asking *a)
 
 static int run_loop(struct asking *a)
 {
-	kg_ask_find_tool(a);
-	const struct kg_check_opts check = {.profile = a->profile, .tool = a->tool.path ? &a->tool : NULL,
-					    .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid, .kernel = a->args.kernel,
-					    .trial = KG_TRIAL_NEVER, .contract = a->contract, .is_asked = TRUE, .no_contract = a->no_contract, .prove = &kg_ask_proof, .progress = kg_cli_progress, .user = (void *)a->cli};
+	struct kg_check_opts check = kg_ask_check_opts(a);
 	struct viewing v = {.a = a};
 	const struct kg_loop_opts opts = {.question = a->args.prompt, .refused = a->reason, .model = a->model, .config = a->config, .profile = a->profile, .cards = a->knowledge.cards,
 					  .tool = check.tool,
@@ -242,6 +239,7 @@ static int run_loop(struct asking *a)
 					  .for_ns = a->args.for_ns, .progress = on_progress, .round = on_round, .ask = on_question, .user = &v,
 					  .cancel = kg_asking_catch()};
 
+	check.trial = KG_TRIAL_NEVER;
 	kg_asking_view_init(&v.view, a->cli, a->model);
 	kg_model_cancel_by(a->model, opts.cancel);
 	kg_error_clear(&a->err); /* why the builtin engine had no program: it was told */

@@ -186,15 +186,22 @@ void kg_ask_find_tool(struct asking *a)
 }
 
 /* Nobody waits longer than this for a proof that was not asked for by name. What is not known by then is unknown. */
-const struct kg_prove_opts kg_ask_proof = {.bounds = {.total_ms = 20000}};
+static const struct kg_prove_opts answer_proof = {.bounds = {.total_ms = 20000}};
+
+struct kg_check_opts kg_ask_check_opts(struct asking *a)
+{
+	kg_ask_find_tool(a);
+	return (struct kg_check_opts){.profile = a->profile, .tool = a->tool.path ? &a->tool : NULL, .allowed = (const char *const *)a->args.allowed->pdata,
+				      .pid = a->args.pid, .kernel = a->args.kernel, .contract = a->contract, .is_asked = TRUE,
+				      .no_contract = a->no_contract, .prove = &answer_proof, .progress = kg_cli_progress, .user = (void *)a->cli};
+}
 
 static int check(struct asking *a)
 {
-	kg_ask_find_tool(a);
-	struct kg_check_opts opts = {.profile = a->profile, .allowed = (const char *const *)a->args.allowed->pdata, .pid = a->args.pid,
-				     .tool = a->tool.path ? &a->tool : NULL, .kernel = a->args.kernel, .trial = a->args.trial, .intent = a->intent,
-				     .contract = a->contract, .is_asked = TRUE, .no_contract = a->no_contract, .prove = &kg_ask_proof, .progress = kg_cli_progress, .user = (void *)a->cli};
+	struct kg_check_opts opts = kg_ask_check_opts(a);
 
+	opts.trial = a->args.trial;
+	opts.intent = a->intent;
 	if (a->verdict) { /* the model's program was checked by its loop */
 		kg_show_exact_mends(a->cli, a->verdict);
 		return GO_ON;

@@ -196,13 +196,19 @@ static json_t *key_json(struct view *v, const struct kg_card_site *site)
 	}
 }
 
-static json_t *end_json(struct view *v, const struct kg_card_site *site)
+static json_t *points_json(const struct kg_card_site *site)
 {
-	json_t *end = json_object(), *at = json_array();
+	json_t *on = json_array();
 
 	for (guint i = 0; i < site->at->len; i++)
-		json_array_append_new(at, json_string(site->at->pdata[i]));
-	json_object_set_new(end, "at", at);
+		json_array_append_new(on, json_string(site->at->pdata[i]));
+	return on;
+}
+
+static json_t *end_json(struct view *v, const struct kg_card_site *site)
+{
+	json_t *end = json_pack("{s:o}", "at", points_json(site));
+
 	json_object_set_new(end, "key", key_json(v, site));
 	if (site->when) {
 		g_autofree char *when = view_text(v, site, site->when);
@@ -269,15 +275,6 @@ static void assume_case(const GPtrArray *cases, guint k, json_t *assume)
 
 	for (guint i = is_rest ? 0 : k; i < k + !is_rest; i++)
 		json_array_append_new(assume, is_rest ? json_sprintf("!(%s)", (char *)cases->pdata[i]) : json_string(cases->pdata[i]));
-}
-
-static json_t *points_json(const struct kg_card_site *site)
-{
-	json_t *on = json_array();
-
-	for (guint i = 0; i < site->at->len; i++)
-		json_array_append_new(on, json_string(site->at->pdata[i]));
-	return on;
 }
 
 /* One clause, in the order in which a person would write it. NULL: it can't be said. */
